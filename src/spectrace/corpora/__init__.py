@@ -1,0 +1,1 @@
+"""Labelled collections of pictures: manifests, splits and digests."""

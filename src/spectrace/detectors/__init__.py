@@ -1,0 +1,1 @@
+"""Detectors: the card, the ONNX runtime, pooling, calibration and the verdict."""

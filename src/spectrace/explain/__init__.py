@@ -1,0 +1,1 @@
+"""Evidence people can look at: heatmaps, spectra with named peaks, and the HTML report."""

@@ -1,0 +1,1 @@
+"""Pictures in: decoding with limits, facts of the file, tiles and perturbations."""

@@ -1,0 +1,1 @@
+"""Training of detectors (needs ``spectrace[train]``): networks, data, loop, recipes and export to ONNX."""
