@@ -1,0 +1,150 @@
+"""The card: what a detector is, how its logits become scores, and where it may be trusted.
+
+A card travels as JSON in the metadata of the detector's ONNX file, so a model is one file.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from spectrace.errors import ModelError
+
+METADATA_KEY = "spectrace.card"
+SCHEMA = 1
+
+_Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+_Positive = Annotated[int, Meta(ge=1)]
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Turns a picture's pooled logit into a natural-log likelihood ratio: ``slope * logit + intercept``.
+
+    Source: Platt, *Probabilistic outputs for support vector machines*, 1999; with both classes weighted
+    alike the fitted log-odds are a log-likelihood ratio.
+
+    Example:
+        >>> Calibration(slope=2.0, intercept=-1.0).apply(0.75)
+        0.5
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    method: Literal["none", "platt"] = "none"
+
+    def apply(self, logit: Any) -> Any:
+        """Score of a pooled logit (float or array of any shape)."""
+        return self.slope * logit + self.intercept
+
+
+class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a score becomes a verdict.
+
+    ``generated`` at or above the upper threshold, which ``false_positive_rate`` of camera pictures reach;
+    ``camera`` at or below the lower one, which ``miss_rate`` of generated pictures stay under.
+    """
+
+    generated: float = 0.0
+    camera: float = 0.0
+    false_positive_rate: _Share | None = None
+    miss_rate: _Share | None = None
+
+
+class OperatingLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Outside of these a verdict is ``inconclusive``: shortest side in pixels, lowest JPEG quality."""
+
+    min_side: _Positive = 1
+    min_jpeg_quality: Annotated[int, Meta(ge=1, le=100)] = 1
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a user of a detector must know, and all that the runtime needs.
+
+    Attributes:
+        id: short name; with ``version`` it identifies the model in every result.
+        classes: class names; a binary detector has ``["camera", "generated"]`` and one logit.
+        tile_size: side of the square tiles the network takes, in pixels.
+        stride: distance of neighbouring patches in pixels; equals ``tile_size`` for whole-tile detectors.
+        receptive_field: pixels a patch's logit depends on; equals ``tile_size`` for whole-tile detectors.
+        pooling: how patch logits become the picture's logit.
+        tiles: how many tiles of a picture are scored by default.
+        stability: size-preserving perturbations under which a verdict must hold still.
+        training: recipe, manifest digest, seeds: enough to train it again.
+        results: measured figures, as written by ``spectrace evaluate``.
+
+    Example:
+        >>> card = Card(id="demo", version="1", title="A demonstration", tile_size=128)
+        >>> Card.from_json(card.to_json()) == card
+        True
+    """
+
+    id: str
+    version: str
+    title: str
+    tile_size: _Positive
+    schema: int = SCHEMA
+    kind: str = "frequency"
+    description: str = ""
+    licence: str = "Apache-2.0"
+    classes: list[str] = msgspec.field(default_factory=lambda: ["camera", "generated"])
+    stride: int = 0
+    receptive_field: int = 0
+    pooling: Literal["logit-mean", "softmax-mean", "vote"] = "logit-mean"
+    tiles: _Positive = 64
+    calibration: Calibration = Calibration()
+    thresholds: Thresholds = Thresholds()
+    limits: OperatingLimits = OperatingLimits()
+    stability: list[str] = msgspec.field(default_factory=list)
+    training: dict[str, Any] = msgspec.field(default_factory=dict)
+    results: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", self.id):
+            raise ModelError(f"card id {self.id!r}: wanted lower-case letters, digits, '.', '_' and '-'")
+        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
+            raise ModelError(f"card of {self.id}: classes {self.classes}: wanted two or more distinct names")
+        if self.thresholds.camera > self.thresholds.generated:
+            raise ModelError(
+                f"card of {self.id}: the camera threshold {self.thresholds.camera:g} lies above the "
+                f"generated threshold {self.thresholds.generated:g}"
+            )
+        # A frozen Struct fills in what depends on other fields through force_setattr.
+        if self.stride < 1:
+            msgspec.structs.force_setattr(self, "stride", self.tile_size)
+        if self.receptive_field < 1:
+            msgspec.structs.force_setattr(self, "receptive_field", self.tile_size)
+
+    @property
+    def name(self) -> str:
+        """``id@version``, the model's name in every result."""
+        return f"{self.id}@{self.version}"
+
+    @property
+    def binary(self) -> bool:
+        """Whether the detector tells camera from generated (and not one generator from another)."""
+        return self.classes == ["camera", "generated"]
+
+    def to_json(self) -> str:
+        """The card as JSON text, keys in a fixed order."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Card:
+        """Read a card.
+
+        Raises:
+            ModelError: the text is no card, or one of a later schema.
+        """
+        try:
+            card = msgspec.json.decode(text, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ModelError(f"not a Spectrace card: {error}") from error
+        if card.schema != SCHEMA:
+            raise ModelError(
+                f"card of {card.id} has schema {card.schema}, this Spectrace reads schema {SCHEMA}: "
+                "install a matching version"
+            )
+        return card

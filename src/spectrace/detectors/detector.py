@@ -1,0 +1,206 @@
+"""The detector: pictures in, verdicts out."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrace.detectors.card import Card
+from spectrace.detectors.detection import Detection, Evidence, Verdict
+from spectrace.detectors.pooling import pool
+from spectrace.detectors.runtime import Model, find_model
+from spectrace.detectors.verdict import judge, limit_reasons, verdict_of
+from spectrace.errors import ImageError, ModelError, UsageError
+from spectrace.images import perturbations
+from spectrace.images.decode import Limits, Picture, Source, decode
+from spectrace.images.tiles import cut_tiles, tile_grid
+from spectrace.provenance import read as read_provenance
+
+Visit = Callable[[Picture, Detection], None]
+
+
+class Detector:
+    """Says of pictures whether a camera or a generator made them.
+
+    Args:
+        model: the network with its card.
+        tiles: how many tiles of a picture to score at most; None takes the card's number.
+        dense: score every tile of the picture instead.
+        limits: what to refuse to decode.
+
+    Raises:
+        ModelError: the model tells other classes apart than camera and generated.
+        UsageError: ``tiles`` is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> detector = Detector.load()
+        >>> detector.detect(np.zeros((1, 1, 3), np.uint8)).verdict.value
+        'inconclusive'
+    """
+
+    def __init__(
+        self, model: Model, *, tiles: int | None = None, dense: bool = False, limits: Limits | None = None
+    ) -> None:
+        if not model.card.binary:
+            raise ModelError(
+                f"{model.card.name} tells {', '.join(model.card.classes)} apart: detection wants a model "
+                "of the classes camera and generated"
+            )
+        if tiles is not None and tiles < 1:
+            raise UsageError(f"{tiles} tiles: wanted at least 1")
+        self.model = model
+        self._tile_limit = None if dense else tiles or model.card.tiles
+        self._limits = limits or Limits()
+        self._stability = [perturbations.parse(spec) for spec in model.card.stability]
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path | None = None,
+        *,
+        tiles: int | None = None,
+        dense: bool = False,
+        limits: Limits | None = None,
+    ) -> Detector:
+        """The shipped detector, another installed one by name, or one from a model file.
+
+        Raises:
+            ModelError: there is no such model, or the file is none.
+        """
+        return cls(Model(find_model(model)), tiles=tiles, dense=dense, limits=limits)
+
+    @property
+    def card(self) -> Card:
+        """The model's card."""
+        return self.model.card
+
+    def detect(self, source: Source) -> Detection:
+        """Look at one picture.
+
+        Args:
+            source: path, bytes, file object, PIL image, or array (uint8 [H, W, 3] RGB among others; see
+                :func:`spectrace.images.decode.decode`).
+
+        Returns:
+            The verdict with its score and evidence.
+
+        Raises:
+            ImageError: the picture cannot be read.
+        """
+        return self.examine(decode(source, self._limits), path=_path_of(source))
+
+    def detect_many(
+        self, sources: Iterable[Source], *, workers: int | None = None, visit: Visit | None = None
+    ) -> Iterator[Detection]:
+        """Look at many pictures, several at a time; answers come in the order of the sources.
+
+        A picture that cannot be read is a row with ``error``; the rest goes on. Memory is bounded by the
+        number of workers, not by the number of sources.
+
+        Args:
+            sources: as for :meth:`detect`; taken one by one, so a generator of any length will do.
+            workers: threads; None takes one a processor.
+            visit: called with each decoded picture and its detection while the pixels are in memory, in the
+                worker's thread (to draw a heatmap, say).
+        """
+        workers = workers or os.process_cpu_count() if hasattr(os, "process_cpu_count") else workers
+        workers = workers or os.cpu_count() or 1
+        waiting: deque[Future[Detection]] = deque()
+        with ThreadPoolExecutor(workers, thread_name_prefix="spectrace") as pool_of_threads:
+            try:
+                for source in sources:
+                    waiting.append(pool_of_threads.submit(self._row, source, visit))
+                    if len(waiting) > 2 * workers:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def examine(self, picture: Picture, *, path: str | None = None) -> Detection:
+        """Look at a picture that is already decoded.
+
+        Args:
+            picture: as :func:`spectrace.images.decode.decode` gives it.
+            path: what to call it in the row.
+        """
+        facts = picture.facts
+        size = self.card.tile_size
+        corners = tile_grid(facts.height, facts.width, size, limit=self._tile_limit)
+        score: float | None = None
+        evidence: Evidence | None = None
+        if len(corners):
+            tiles = cut_tiles(picture.pixels, corners, size)
+            logits = self.model.logits(tiles)
+            score = self._score(logits)
+            verdict, reasons = judge(score, self._rescored(tiles, score), facts, self.card)
+            scores = self.card.calibration.apply(logits).astype(np.float32)
+            evidence = Evidence(
+                corners=corners, tile_size=size, logits=logits, scores=scores, facts=facts
+            )
+        else:
+            verdict, reasons = Verdict.INCONCLUSIVE, limit_reasons(facts, self.card)
+        return Detection(
+            path=path,
+            model=self.card.name,
+            sha256=facts.sha256,
+            width=facts.width,
+            height=facts.height,
+            format=facts.format,
+            score=score,
+            verdict=verdict,
+            reasons=reasons,
+            tiles=len(corners),
+            provenance=None if picture.raw is None else read_provenance(picture.raw),
+            evidence=evidence,
+        )
+
+    def _row(self, source: Source, visit: Visit | None) -> Detection:
+        path = _path_of(source)
+        try:
+            picture = decode(source, self._limits)
+        except ImageError as error:
+            return Detection(path=path, model=self.card.name, error=str(error))
+        detection = self.examine(picture, path=path)
+        if visit is not None:
+            visit(picture, detection)
+        return detection
+
+    def _score(self, logits: NDArray[np.float32]) -> float:
+        return float(self.card.calibration.apply(pool(logits, self.card.pooling)))
+
+    def _rescored(self, tiles: NDArray[np.uint8], score: float) -> list[tuple[str, float]]:
+        # An undecided picture needs no check: re-encoding could only leave it undecided.
+        if verdict_of(score, self.card) is Verdict.INCONCLUSIVE:
+            return []
+        rescored = []
+        for perturbation in self._stability:
+            again = _perturb_tiles(tiles, perturbation)
+            rescored.append((str(perturbation), self._score(self.model.logits(again))))
+        return rescored
+
+
+def _perturb_tiles(
+    tiles: NDArray[np.uint8], perturbation: perturbations.Perturbation
+) -> NDArray[np.uint8]:
+    # One tall picture of all tiles: encoders are called once, and since tile sides are multiples of the
+    # encoders' blocks no block spans two tiles.
+    count, channels, size, _ = tiles.shape
+    column = np.ascontiguousarray(tiles.transpose(0, 2, 3, 1)).reshape(count * size, size, channels)
+    changed = perturbation(column, np.random.default_rng(0))
+    if changed.shape != column.shape:
+        raise ModelError(f"stability check {perturbation} changes the picture's size: wanted one that keeps it")
+    back = changed.reshape(count, size, size, channels).transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(back)
+
+
+def _path_of(source: Source) -> str | None:
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else None

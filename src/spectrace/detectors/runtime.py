@@ -1,0 +1,130 @@
+"""Runs detectors: one ONNX file with its card inside, through onnxruntime on the processor."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrace.detectors.card import METADATA_KEY, Card
+from spectrace.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+DEFAULT_MODEL = "frequency"
+_BATCH = 16
+_SUFFIX = ".onnx"
+
+
+def installed_models() -> dict[str, Path]:
+    """The models that ship in the package, by file stem.
+
+    Example:
+        >>> "frequency" in installed_models()
+        True
+    """
+    folder = Path(str(files("spectrace.detectors"))) / "weights"
+    return {path.stem: path for path in sorted(folder.glob(f"*{_SUFFIX}"))}
+
+
+def find_model(model: str | Path | None = None) -> Path:
+    """Path of a model given by name, by path, or not at all (the default).
+
+    Raises:
+        ModelError: there is no such file and no installed model of that name.
+    """
+    name = DEFAULT_MODEL if model is None else str(model)
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = installed_models()
+    if name in shipped:
+        return shipped[name]
+    known = ", ".join(shipped) or "none"
+    raise ModelError(f"no model {name!r}: wanted a path to an .onnx file or an installed model ({known})")
+
+
+class Model:
+    """A detector's network and card: tiles in, logits out.
+
+    Args:
+        path: the ONNX file.
+        threads: threads inside one call. One is best when many pictures are scored at once, as
+            :class:`~spectrace.detectors.detector.Detector` does.
+
+    Raises:
+        ModelError: the file is missing, is not ONNX or holds no card.
+
+    Example:
+        >>> import numpy as np
+        >>> model = Model(find_model())
+        >>> size = model.card.tile_size
+        >>> model.logits(np.zeros((2, 3, size, size), np.uint8)).shape
+        (2, 1, 1)
+    """
+
+    def __init__(self, path: str | Path, *, threads: int = 1) -> None:
+        self.path = Path(path)
+        self._threads = threads
+        if not self.path.is_file():
+            raise ModelError(f"no model file {self.path}: give the path of an .onnx file")
+        # Opened at once, so that a file that is no model is refused before any picture is read.
+        self._session = self._open()
+
+    def _open(self) -> onnxruntime.InferenceSession:
+        import onnxruntime  # noqa: PLC0415  (slow to import: only when a model is used)
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            return onnxruntime.InferenceSession(
+                str(self.path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime raises its own types, which it does not export
+            first_line = str(error).partition("\n")[0]
+            raise ModelError(f"{self.path} cannot be loaded as an ONNX model: {first_line}") from error
+
+    @cached_property
+    def card(self) -> Card:
+        """The model's card."""
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise ModelError(
+                f"{self.path} is ONNX but holds no Spectrace card: export it with spectrace train"
+            )
+        return Card.from_json(metadata[METADATA_KEY])
+
+    def logits(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Score tiles.
+
+        Args:
+            tiles: uint8 [N, 3, S, S] RGB, 0..255, S the card's tile size.
+
+        Returns:
+            float32 [N, h, w], one logit a patch, positive means generated; [N, K, h, w] for attribution.
+
+        Raises:
+            UsageError: wrong shape or dtype.
+        """
+        size = self.card.tile_size
+        if tiles.dtype != np.uint8 or tiles.ndim != 4 or tiles.shape[1:] != (3, size, size):
+            raise UsageError(
+                f"tiles are {tiles.dtype} {list(tiles.shape)}: wanted uint8 [N, 3, {size}, {size}]"
+            )
+        # An empty batch still runs once, so that the answer has the right number of dimensions.
+        starts = range(0, max(len(tiles), 1), _BATCH)
+        batches = [self._run(tiles[start : start + _BATCH]) for start in starts]
+        return np.concatenate(batches)
+
+    def _run(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        outputs: list[Any] = self._session.run(["logits"], {"tiles": tiles})
+        logits: NDArray[np.float32] = outputs[0]
+        return logits
