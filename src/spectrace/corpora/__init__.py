@@ -1,1 +1,1 @@
-"""Labelled collections of pictures: manifests, splits and digests."""
+"""Labelled pictures: manifests, splits by hash, and checks of both."""

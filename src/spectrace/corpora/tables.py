@@ -1,0 +1,151 @@
+"""Text tables on disk: CSV through the standard library, Parquet through pyarrow when it is there.
+
+Both readers give the columns in the file's order and every value as text, so that a manifest does not
+depend on the format it was kept in.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from spectrace.errors import ManifestError, MissingDependencyError
+
+Table = tuple[tuple[str, ...], list[dict[str, str]]]
+
+# File names that are not valid UTF-8 reach Python as lone surrogates: they must survive a round trip.
+_TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+
+
+def read_table(path: Path) -> Table:
+    """Read a ``.csv`` or ``.parquet`` file.
+
+    Args:
+        path: the file; the suffix names the format.
+
+    Returns:
+        The column names in the file's order, and one ``dict`` a line.
+
+    Raises:
+        ManifestError: missing, unreadable or malformed file.
+        MissingDependencyError: Parquet without pyarrow.
+    """
+    reader, _ = _format_of(path)
+    if not path.is_file():
+        raise ManifestError(f"{path} is not there: give the path of a manifest (.csv or .parquet)")
+    try:
+        return reader(path)
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def write_table(path: Path, columns: Sequence[str], lines: Iterable[Mapping[str, str]]) -> None:
+    """Write a ``.csv`` or ``.parquet`` file; the old file stays whole until the new one is complete.
+
+    Args:
+        path: the file; the suffix names the format. Its folder is made when it is not there.
+        columns: column names in the order wanted.
+        lines: text by column name; an absent column is written empty.
+
+    Raises:
+        ManifestError: the file cannot be written.
+        MissingDependencyError: Parquet without pyarrow.
+    """
+    _, writer = _format_of(path)
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer(unfinished, columns, [{name: line.get(name, "") for name in columns} for line in lines])
+        unfinished.replace(path)
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _read_csv(path: Path) -> Table:
+    with path.open(**_TEXT) as file:
+        # A byte-order mark is what spreadsheets put first; it is no part of the first column's name.
+        start = file.read(1)
+        if start != "\ufeff":
+            file.seek(0)
+        reader = csv.reader(file, strict=True)
+        try:
+            header = tuple(next(reader, ()))
+            if not header:
+                raise ManifestError(f"{path} is empty: wanted a header line with the columns' names")
+            lines = []
+            for values in reader:
+                if len(values) != len(header):
+                    if not values:
+                        continue
+                    raise ManifestError(
+                        f"{path}, line {reader.line_num}: {len(values)} values for {len(header)} columns: "
+                        "quote values that hold commas"
+                    )
+                lines.append(dict(zip(header, values, strict=True)))
+        except csv.Error as error:
+            raise ManifestError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from error
+    return header, lines
+
+
+def _write_csv(path: Path, columns: Sequence[str], lines: list[dict[str, str]]) -> None:
+    with path.open("w", **_TEXT) as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def _read_parquet(path: Path) -> Table:
+    pyarrow, parquet = _pyarrow()
+    try:
+        table = parquet.read_table(path)
+    except (pyarrow.ArrowException, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ManifestError(f"{path} is not a Parquet file ({reason}): give a manifest") from error
+    return tuple(table.column_names), [
+        {name: "" if value is None else str(value) for name, value in line.items()}
+        for line in table.to_pylist()
+    ]
+
+
+def _write_parquet(path: Path, columns: Sequence[str], lines: list[dict[str, str]]) -> None:
+    pyarrow, parquet = _pyarrow()
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in columns])
+    try:
+        table = pyarrow.Table.from_pylist(lines, schema=schema)
+    except UnicodeEncodeError as error:
+        raise ManifestError(
+            f"{os.fsencode(error.object)!r} is not UTF-8, which Parquet wants: rename the file or write .csv"
+        ) from error
+    parquet.write_table(table, path, compression="zstd")
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow  # noqa: PLC0415 - optional, and slow to import
+        import pyarrow.parquet  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependencyError("Parquet files", "pyarrow", "parquet") from error
+    return pyarrow, pyarrow.parquet
+
+
+_Reader = Callable[[Path], Table]
+_Writer = Callable[[Path, Sequence[str], list[dict[str, str]]], None]
+_FORMATS: dict[str, tuple[_Reader, _Writer]] = {
+    ".csv": (_read_csv, _write_csv),
+    ".parquet": (_read_parquet, _write_parquet),
+}
+
+
+def _format_of(path: Path) -> tuple[_Reader, _Writer]:
+    try:
+        return _FORMATS[path.suffix.lower()]
+    except KeyError:
+        raise ManifestError(
+            f"{path}: unknown kind of table {path.suffix!r}, wanted {' or '.join(_FORMATS)}"
+        ) from None
