@@ -110,8 +110,7 @@ class Detector:
             visit: called with each decoded picture and its detection while the pixels are in memory, in the
                 worker's thread (to draw a heatmap, say).
         """
-        workers = workers or os.process_cpu_count() if hasattr(os, "process_cpu_count") else workers
-        workers = workers or os.cpu_count() or 1
+        workers = workers or available_processors()
         waiting: deque[Future[Detection]] = deque()
         with ThreadPoolExecutor(workers, thread_name_prefix="spectrace") as pool_of_threads:
             try:
@@ -186,6 +185,18 @@ class Detector:
             again = _perturb_tiles(tiles, perturbation)
             rescored.append((str(perturbation), self._score(self.model.logits(again))))
         return rescored
+
+
+def available_processors() -> int:
+    """Processors this process may use, which a container or ``taskset`` may have bounded.
+
+    Example:
+        >>> available_processors() >= 1
+        True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _perturb_tiles(

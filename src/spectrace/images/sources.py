@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from spectrace.errors import UsageError
@@ -13,9 +13,16 @@ from spectrace.errors import UsageError
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .avif .avifs .tif .tiff .bmp .dib .gif".split()
 )
+_ENDINGS = " ".join(sorted(SUFFIXES))
 
 
-def expand(sources: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
+def _refuse(problem: str) -> None:
+    raise UsageError(problem)
+
+
+def expand(
+    sources: Iterable[str | os.PathLike[str]], on_problem: Callable[[str], None] = _refuse
+) -> Iterator[Path]:
     """Paths of the pictures that are meant, each once, lazily.
 
     A folder gives the files below it whose names end like pictures (hidden ones and linked folders left
@@ -23,8 +30,13 @@ def expand(sources: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     ``@list.txt`` (``@-`` for stdin) gives the sources on its lines, relative to the current folder; anything
     else is given back as it is, so that a missing file is reported where it is read.
 
+    Args:
+        sources: what the caller named.
+        on_problem: called with one line when a list cannot be read, a pattern matches nothing or a folder
+            holds no picture; the other sources go on. Without it the first such problem is an error.
+
     Raises:
-        UsageError: a list cannot be read, a pattern matches nothing or a folder holds no picture.
+        UsageError: such a problem, when no ``on_problem`` is given.
 
     Example:
         >>> import tempfile
@@ -36,24 +48,32 @@ def expand(sources: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     """
     seen: set[str] = set()
     for source in sources:
-        for path in _expand_one(os.fspath(source)):
+        for path in _expand_one(os.fspath(source), on_problem):
             key = os.path.normpath(path)
             if key not in seen:
                 seen.add(key)
                 yield path
 
 
-def _expand_one(source: str) -> Iterator[Path]:
+def _expand_one(source: str, on_problem: Callable[[str], None]) -> Iterator[Path]:
     path = Path(source)
     if source.startswith("@") and len(source) > 1:
-        for line in _lines(source[1:]):
-            yield from _expand_one(line)
-    elif path.is_dir():
-        yield from _some(_walk(path), f"{source} holds no picture: wanted files ending in {_suffix_list()}")
-    elif not path.exists() and any(mark in source for mark in "*?["):
-        yield from _some(_matches(source), f"{source} matches no picture: quote the pattern and check it")
+        for line in _lines(source[1:], on_problem):
+            yield from _expand_one(line, on_problem)
+        return
+    if path.is_dir():
+        found, otherwise = _walk(path), f"{source} holds no picture: wanted files ending in {_ENDINGS}"
+    elif any(mark in source for mark in "*?[") and not path.exists():
+        found, otherwise = _matches(source), f"{source} matches no file: check the pattern"
     else:
         yield path
+        return
+    empty = True
+    for path in found:
+        empty = False
+        yield path
+    if empty:
+        on_problem(otherwise)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -73,23 +93,11 @@ def _matches(pattern: str) -> Iterator[Path]:
             yield path
 
 
-def _some(paths: Iterator[Path], otherwise: str) -> Iterator[Path]:
-    found = False
-    for path in paths:
-        found = True
-        yield path
-    if not found:
-        raise UsageError(otherwise)
-
-
-def _lines(name: str) -> list[str]:
+def _lines(name: str, on_problem: Callable[[str], None]) -> list[str]:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"@{name} cannot be read as a list of paths ({error}): wanted one a line") from error
+        on_problem(f"@{name} cannot be read as a list of paths ({error}): wanted one path a line")
+        return []
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
-
-
-def _suffix_list() -> str:
-    return ", ".join(sorted(SUFFIXES))

@@ -1,0 +1,199 @@
+"""``spectrace detect``: verdicts on pictures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from spectrace.cli.rows import RowWriter, format_of, open_writer, printable
+from spectrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from spectrace.detectors.detection import Detection
+    from spectrace.detectors.detector import Detector
+    from spectrace.explain.report import ReportEntry
+    from spectrace.images.decode import Picture
+
+_STDIN = "-"
+_INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--model", metavar="NAME|FILE", help="An installed model or an .onnx file [the shipped one].")
+@click.option("--json", "kind", flag_value="json", default=None, help="One JSON array.")
+@click.option("--jsonl", "kind", flag_value="jsonl", help="One JSON object a line, as pictures are done.")
+@click.option("--csv", "kind", flag_value="csv", help="CSV with a header.")
+@click.option("--parquet", "kind", flag_value="parquet", help="Parquet (needs --output).")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write rows to FILE.")
+@click.option(
+    "--heatmaps", type=click.Path(path_type=Path, file_okay=False), help="Write a heatmap PNG each into DIR."
+)
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained HTML page."
+)
+@click.option("--tiles", type=click.IntRange(min=1), help="Score at most this many tiles a picture.")
+@click.option("--dense", is_flag=True, help="Score every tile of every picture.")
+@click.option("--workers", type=click.IntRange(min=1), help="Pictures at a time [one a processor].")
+@click.option(
+    "--max-megapixels", type=click.FloatRange(min=0, min_open=True), help="Refuse larger pictures [120]."
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
+def command(
+    sources: tuple[str, ...],
+    model: str | None,
+    kind: str | None,
+    output: Path | None,
+    heatmaps: Path | None,
+    report: Path | None,
+    tiles: int | None,
+    dense: bool,
+    workers: int | None,
+    max_megapixels: float | None,
+    exit_zero: bool,
+    quiet: bool,
+) -> int:
+    """Say of pictures whether a camera or a generator made them.
+
+    SOURCE is a file, a folder, a quoted glob, @list.txt (a path a line; @- for stdin) or - for one picture
+    on stdin. The score is a natural-log likelihood ratio: above 0 speaks for generated.
+
+    Exit codes: 0 nothing generated found, 1 something found, 2 wrong usage, 3 some inputs missing or
+    unreadable, 130 interrupted (finished rows are kept).
+    """
+    from spectrace.detectors.detector import Detector  # noqa: PLC0415  (heavy: only when it runs)
+    from spectrace.images.decode import Limits  # noqa: PLC0415
+
+    kind = format_of(kind, output)
+    limits = Limits() if max_megapixels is None else Limits(pixels=int(max_megapixels * 1e6))
+    detector = Detector.load(model, tiles=tiles, dense=dense, limits=limits)
+    run = _Run(detector, quiet=quiet, heatmaps=heatmaps, report=report)
+    with ExitStack() as stack:
+        stream = _open_output(output, kind, stack)
+        writer = open_writer(kind, stream, output)
+        stack.callback(writer.close)
+        run.go(sources, writer, workers=workers, rows_on_terminal=output is None and sys.stdout.isatty())
+    run.write_report()
+    if run.interrupted:
+        return _INTERRUPTED
+    return 0 if exit_zero else run.exit_code
+
+
+class _Run:
+    """One run of the command: what it writes beside the rows, and what it found."""
+
+    def __init__(
+        self, detector: Detector, *, quiet: bool, heatmaps: Path | None, report: Path | None
+    ) -> None:
+        self._detector = detector
+        self._quiet = quiet
+        self._heatmaps = heatmaps
+        self._report = report
+        self._entries: dict[str | None, ReportEntry] = {}
+        self._problems = 0
+        self._found = False
+        self.interrupted = False
+        for folder in (heatmaps, report.parent if report else None):
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def exit_code(self) -> int:
+        if self._problems:
+            return 3
+        return 1 if self._found else 0
+
+    def go(
+        self, sources: Iterable[str], writer: RowWriter, *, workers: int | None, rows_on_terminal: bool
+    ) -> None:
+        from spectrace.images.sources import expand  # noqa: PLC0415
+
+        names = list(dict.fromkeys(sources))
+        paths = list(expand((name for name in names if name != _STDIN), self._problem))
+        if _STDIN in names:
+            self._take(self._from_stdin(), writer)
+        visit = self._visit if self._heatmaps or self._report else None
+        rows = self._detector.detect_many(paths, workers=workers, visit=visit)
+        # Rows that scroll by on the terminal are progress enough.
+        show = not (self._quiet or rows_on_terminal) and sys.stderr.isatty()
+        with ExitStack() as stack:
+            stack.callback(rows.close)
+            progress = _progress(len(paths), stack) if show else None
+            try:
+                for detection in rows:
+                    self._take(detection, writer)
+                    if progress is not None:
+                        progress.update(1)
+            except KeyboardInterrupt:
+                self.interrupted = True
+                click.echo("interrupted: the rows so far are kept", err=True)
+
+    def write_report(self) -> None:
+        if self._report is None:
+            return
+        from spectrace.explain.report import report  # noqa: PLC0415
+
+        page = report(list(self._entries.values()), self._detector.card)
+        self._report.write_text(page, encoding="utf-8")
+
+    def _take(self, detection: Detection, writer: RowWriter) -> None:
+        writer.write(detection)
+        self._found = self._found or detection.verdict == "generated"
+        if detection.error is not None:
+            self._problems += 1
+            if self._report is not None:
+                from spectrace.explain.report import error_entry  # noqa: PLC0415
+
+                self._entries[detection.path] = error_entry(detection)
+
+    def _from_stdin(self) -> Detection:
+        import io  # noqa: PLC0415
+
+        visit = self._visit if self._heatmaps or self._report else None
+        source = io.BytesIO(sys.stdin.buffer.read(self._detector.limits.file_bytes + 1))
+        return next(self._detector.detect_many([source], workers=1, visit=visit))
+
+    def _visit(self, picture: Picture, detection: Detection) -> None:
+        try:
+            if self._heatmaps is not None and detection.evidence is not None:
+                from spectrace.explain.heatmap import heatmap, save_png  # noqa: PLC0415
+
+                stem = Path(detection.path or "stdin").stem
+                # Pictures in several folders may share a name; their bytes differ.
+                target = self._heatmaps / f"{stem}-{(detection.sha256 or '')[:8]}.png"
+                save_png(heatmap(picture.pixels, detection.evidence), target)
+            if self._report is not None:
+                from spectrace.explain.report import entry  # noqa: PLC0415
+
+                self._entries[detection.path] = entry(picture, detection)
+        except OSError as error:
+            self._problem(f"heatmap of {detection.path} could not be written: {error}")
+
+    def _problem(self, line: str) -> None:
+        self._problems += 1
+        if not self._quiet:
+            click.echo(f"spectrace: {printable(line)}", err=True)
+
+
+def _open_output(output: Path | None, kind: str, stack: ExitStack) -> TextIO | None:
+    if output is None:
+        return sys.stdout
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "parquet":
+            output.touch()
+            return None
+        return stack.enter_context(output.open("w", encoding="utf-8", newline=""))
+    except OSError as error:
+        raise UsageError(f"--output {output} cannot be written: {error.strerror}") from error
+
+
+def _progress(total: int, stack: ExitStack) -> click._termui_impl.ProgressBar[None]:  # type: ignore[name-defined]
+    bar = click.progressbar(length=total, label="detect", file=sys.stderr)
+    return stack.enter_context(bar)
