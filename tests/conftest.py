@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,52 @@ def corpus() -> Path:
     if not (CORPUS / "manifest.csv").is_file():
         pytest.skip("../shared/corpus is not here")
     return CORPUS
+
+
+def write_toy_model(path: Path, **card_fields: object) -> Path:
+    """A detector whose logit is the tile's mean brightness (0..255) minus 128: easy to predict by hand."""
+    from onnx import TensorProto, helper, save
+
+    from spectrace.detectors.card import METADATA_KEY, Card
+
+    fields: dict[str, object] = {
+        "id": "toy",
+        "version": "1",
+        "title": "A toy",
+        "tile_size": 16,
+        **card_fields,
+    }
+    card = Card(**fields)  # type: ignore[arg-type]
+    size = card.tile_size
+    nodes = [
+        helper.make_node("Cast", ["tiles"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["mean", "centre"], ["centred"]),
+        helper.make_node("Reshape", ["centred", "shape"], ["logits"]),
+    ]
+    constants = [
+        helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
+        helper.make_tensor("centre", TensorProto.FLOAT, [], [128.0]),
+        helper.make_tensor("shape", TensorProto.INT64, [3], [-1, 1, 1]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "toy",
+        [helper.make_tensor_value_info("tiles", TensorProto.UINT8, ["N", 3, size, size])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 1, 1])],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    save(model, str(path))
+    return path
+
+
+@pytest.fixture
+def toy_model(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a toy detector (see :func:`write_toy_model`) with the given card fields; gives its path."""
+
+    def make(**card_fields: object) -> Path:
+        return write_toy_model(tmp_path / "toy.onnx", **card_fields)
+
+    return make

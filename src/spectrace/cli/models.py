@@ -27,7 +27,9 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
         click.echo(f"  file        {path} ({path.stat().st_size / 1e6:.1f} MB), {card.licence}")
         click.echo(f"  classes     {', '.join(card.classes)}")
         click.echo(f"  tiles       {card.tile_size} px, at most {card.tiles} a picture, {card.pooling}")
-        click.echo(f"  generated   score >= {thresholds.generated:+.2f}{_rate(thresholds.false_positive_rate)}")
+        click.echo(
+            f"  generated   score >= {thresholds.generated:+.2f}{_rate(thresholds.false_positive_rate)}"
+        )
         click.echo(f"  camera      score <= {thresholds.camera:+.2f}{_rate(thresholds.miss_rate)}")
         click.echo(
             f"  limits      shortest side {card.limits.min_side} px, JPEG quality {card.limits.min_jpeg_quality}"

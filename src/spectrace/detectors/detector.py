@@ -142,9 +142,7 @@ class Detector:
             score = self._score(logits)
             verdict, reasons = judge(score, self._rescored(tiles, score), facts, self.card)
             scores = self.card.calibration.apply(logits).astype(np.float32)
-            evidence = Evidence(
-                corners=corners, tile_size=size, logits=logits, scores=scores, facts=facts
-            )
+            evidence = Evidence(corners=corners, tile_size=size, logits=logits, scores=scores, facts=facts)
         else:
             verdict, reasons = Verdict.INCONCLUSIVE, limit_reasons(facts, self.card)
         return Detection(
@@ -199,16 +197,16 @@ def available_processors() -> int:
     return os.cpu_count() or 1
 
 
-def _perturb_tiles(
-    tiles: NDArray[np.uint8], perturbation: perturbations.Perturbation
-) -> NDArray[np.uint8]:
+def _perturb_tiles(tiles: NDArray[np.uint8], perturbation: perturbations.Perturbation) -> NDArray[np.uint8]:
     # One tall picture of all tiles: encoders are called once, and since tile sides are multiples of the
     # encoders' blocks no block spans two tiles.
     count, channels, size, _ = tiles.shape
     column = np.ascontiguousarray(tiles.transpose(0, 2, 3, 1)).reshape(count * size, size, channels)
     changed = perturbation(column, np.random.default_rng(0))
     if changed.shape != column.shape:
-        raise ModelError(f"stability check {perturbation} changes the picture's size: wanted one that keeps it")
+        raise ModelError(
+            f"stability check {perturbation} changes the picture's size: wanted one that keeps it"
+        )
     back = changed.reshape(count, size, size, channels).transpose(0, 3, 1, 2)
     return np.ascontiguousarray(back)
 

@@ -85,9 +85,7 @@ class Model:
         options.log_severity_level = 4
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            return onnxruntime.InferenceSession(
-                str(self.path), options, providers=["CPUExecutionProvider"]
-            )
+            return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own types, which it does not export
             first_line = str(error).partition("\n")[0]
             raise ModelError(f"{self.path} cannot be loaded as an ONNX model: {first_line}") from error

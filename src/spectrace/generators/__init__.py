@@ -1,0 +1,1 @@
+"""Generators (need ``spectrace[train]``): makers of pictures whose traces are known."""
