@@ -5,23 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from spectrace.corpora.rows import Label, Row
 from spectrace.corpora.splits import DEFAULT_SHARES, split_of
 from spectrace.errors import ManifestError
+from spectrace.images.sources import expand
 
 Folder = str | os.PathLike[str]
-
-PICTURE_SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in (
-        *("jpg", "jpeg", "jpe", "jfif", "mpo"),
-        *("png", "apng", "webp", "avif", "gif"),
-        *("tif", "tiff", "bmp", "dib"),
-    )
-)
 
 
 def as_folders(folders: Folder | Iterable[Folder]) -> list[Path]:
@@ -36,25 +28,20 @@ def as_folders(folders: Folder | Iterable[Folder]) -> list[Path]:
     return [Path(folder) for folder in folders]
 
 
-def find_pictures(folder: Path) -> Iterator[Path]:
-    """Every file under a folder with a picture's suffix, sorted; hidden files and folders are left out.
-
-    Links to folders are not followed, so a loop of links ends.
+def find_pictures(folder: Path) -> list[Path]:
+    """Every picture below a folder, as :func:`spectrace.images.sources.expand` finds them.
 
     Raises:
-        ManifestError: the folder is not there or cannot be read.
+        ManifestError: the folder is not there, or holds no picture.
     """
     if not folder.is_dir():
         raise ManifestError(f"{folder} is not a folder: give a folder that holds pictures")
 
-    def fail(error: OSError) -> None:
-        raise ManifestError(f"{error.filename} cannot be read: {error.strerror}") from error
+    def refuse(problem: str) -> None:
+        raise ManifestError(problem)
 
-    for parent, names, files in os.walk(folder, onerror=fail):
-        names[:] = sorted(name for name in names if not name.startswith((".", "__MACOSX")))
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in PICTURE_SUFFIXES:
-                yield Path(parent) / name
+    # Made absolute so that a folder whose name begins with "@" is not taken for a list.
+    return list(expand([folder.absolute()], refuse))
 
 
 def rows_from_folders(
@@ -92,11 +79,8 @@ def rows_from_folders(
         raise ManifestError(f"no folder of {label} pictures was given: give at least one")
     rows = []
     for folder, folder_name in zip(paths, _distinct_names(paths), strict=True):
-        found = list(find_pictures(folder))
-        if not found:
-            raise ManifestError(f"{folder} holds no pictures: give a folder with {label} pictures in it")
-        for picture in found:
-            inner = picture.relative_to(folder).parts
+        for picture in find_pictures(folder):
+            inner = picture.relative_to(folder.absolute()).parts
             name = inner[0] if len(inner) > 1 else folder_name
             digest = file_sha256(picture)
             rows.append(

@@ -194,21 +194,19 @@ class Manifest:
             ManifestError: a class has no pictures.
         """
         counts = self.count("label")
-        empty = [label for label in LABELS if not counts[label]]
+        empty = [label for label in LABELS if not counts[label,]]
         if empty:
-            found = ", ".join(f"{counts[label]} {label}" for label in LABELS)
+            found = ", ".join(f"{counts[label,]} {label}" for label in LABELS)
             raise ManifestError(f"no {' and no '.join(empty)} pictures ({found}): both classes are needed")
         return self
 
-    def count(self, *columns: str) -> Counter[str | tuple[str, ...]]:
-        """How many pictures each value of a column (or combination of columns) has.
+    def count(self, *columns: str) -> Counter[tuple[str, ...]]:
+        """How many pictures each combination of some columns' values has.
 
         Example:
             >>> Manifest([Row(path="a.jpg", label="real", split="val")]).count("split", "label")
             Counter({('val', 'real'): 1})
         """
-        if len(columns) == 1:
-            return Counter(str(getattr(row, columns[0])) for row in self.rows)
         return Counter(tuple(str(getattr(row, name)) for name in columns) for row in self.rows)
 
     def locate(self, row: Row) -> Path:

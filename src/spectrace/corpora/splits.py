@@ -12,13 +12,13 @@ from collections.abc import Mapping
 
 from spectrace.errors import UsageError
 
-DEFAULT_SHARES: Mapping[str, float] = {"train": 0.875, "val": 0.125}
-
 _SPAN = 2**64
 
 
 def shares_of(val: float = 0.125, test: float = 0.0) -> dict[str, float]:
     """Shares of ``train``, ``val`` and ``test`` that add up to 1; a share of 0 leaves its split out.
+
+    ``val`` comes first, so that a picture in ``val`` stays there whatever is set aside for ``test``.
 
     Raises:
         UsageError: a share outside 0..1, or nothing left for the rest.
@@ -33,6 +33,9 @@ def shares_of(val: float = 0.125, test: float = 0.0) -> dict[str, float]:
             f"shares val {val:g} and test {test:g}: wanted each from 0 to 1, and together at most 1"
         )
     return {split: share for split, share in shares.items() if share > 0.0}
+
+
+DEFAULT_SHARES: Mapping[str, float] = shares_of()
 
 
 def split_of(key: str, shares: Mapping[str, float] = DEFAULT_SHARES) -> str:

@@ -59,12 +59,13 @@ def write_table(path: Path, columns: Sequence[str], lines: Iterable[Mapping[str,
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writer(unfinished, columns, [{name: line.get(name, "") for name in columns} for line in lines])
-        unfinished.replace(path)
+        try:
+            writer(unfinished, columns, [{name: line.get(name, "") for name in columns} for line in lines])
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise ManifestError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _read_csv(path: Path) -> Table:
@@ -95,7 +96,7 @@ def _read_csv(path: Path) -> Table:
 
 def _write_csv(path: Path, columns: Sequence[str], lines: list[dict[str, str]]) -> None:
     with path.open("w", **_TEXT) as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(lines)
 
