@@ -37,7 +37,7 @@ def walk_gif(raw: bytes) -> Iterator[Item]:
     """XMP and C2PA application extensions of a GIF file, in the file's order."""
     position = 13 + _colour_table(raw[10:11])
     left = _SUB_BLOCKS
-    while left > 0:
+    for _ in range(BLOCK_LIMIT):
         introducer = raw[position : position + 1]
         if introducer == b"\x21":
             start = position + 2
