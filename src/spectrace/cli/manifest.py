@@ -56,7 +56,9 @@ def build(
     """
     from spectrace.corpora.manifest import Manifest  # noqa: PLC0415  (only when it runs)
     from spectrace.corpora.splits import shares_of  # noqa: PLC0415
+    from spectrace.corpora.tables import format_of  # noqa: PLC0415
 
+    format_of(out)  # refused before a million files are read
     shares = shares_of(val_share, test_share)
     with progress("reading", None, quiet=quiet) as step:
         manifest = Manifest.from_folders(

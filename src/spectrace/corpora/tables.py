@@ -34,7 +34,7 @@ def read_table(path: Path) -> Table:
         ManifestError: missing, unreadable or malformed file.
         MissingDependencyError: Parquet without pyarrow.
     """
-    reader, _ = _format_of(path)
+    reader, _ = format_of(path)
     if not path.is_file():
         raise ManifestError(f"{path} is not there: give the path of a manifest (.csv or .parquet)")
     try:
@@ -55,7 +55,7 @@ def write_table(path: Path, columns: Sequence[str], lines: Iterable[Mapping[str,
         ManifestError: the file cannot be written.
         MissingDependencyError: Parquet without pyarrow.
     """
-    _, writer = _format_of(path)
+    _, writer = format_of(path)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,16 @@ _FORMATS: dict[str, tuple[_Reader, _Writer]] = {
 }
 
 
-def _format_of(path: Path) -> tuple[_Reader, _Writer]:
+def format_of(path: Path) -> tuple[_Reader, _Writer]:
+    """Reader and writer for a file, by its suffix.
+
+    Raises:
+        ManifestError: neither ``.csv`` nor ``.parquet``.
+
+    Example:
+        >>> format_of(Path("manifest.csv")) == format_of(Path("OTHER.CSV"))
+        True
+    """
     try:
         return _FORMATS[path.suffix.lower()]
     except KeyError:

@@ -1,1 +1,1 @@
-"""How good a detector is: metrics with intervals, by source and by generator."""
+"""How well a detector does: metrics, intervals, and evaluations on labelled pictures."""

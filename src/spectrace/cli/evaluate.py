@@ -1,0 +1,172 @@
+"""``spectrace evaluate``: measure models on labelled pictures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spectrace.cli.progress import progress
+from spectrace.errors import ManifestError, UsageError
+
+if TYPE_CHECKING:
+    from spectrace.corpora.manifest import Manifest
+    from spectrace.evaluation.results import Evaluation
+    from spectrace.evaluation.tables import Table
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_USUAL_SPLIT = "val"
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option("-m", "--manifest", "manifest_path", type=_FILE, help="Labelled pictures: .csv or .parquet.")
+@click.option("-s", "--split", help="Rows of the manifest to measure on [val, if there is one].")
+@click.option("-r", "--real", type=_FOLDER, multiple=True, help="Folder of camera pictures.")
+@click.option("-g", "--generated", type=_FOLDER, multiple=True, help="Folder of generated pictures.")
+@click.option(
+    "-p",
+    "--perturb",
+    "perturbations",
+    multiple=True,
+    metavar="SPEC",
+    help='Measure once more with this done to every picture, e.g. "jpeg(quality=75..95)".',
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="For the intervals."
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Pictures at a time [one a processor].")
+@click.option("-o", "--out", type=_FILE, help="Write the results file (JSON).")
+@click.option("--json", "as_json", is_flag=True, help="Print the results file instead of tables.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
+def command(
+    *,
+    models: tuple[str, ...],
+    manifest_path: Path | None,
+    split: str | None,
+    real: tuple[Path, ...],
+    generated: tuple[Path, ...],
+    perturbations: tuple[str, ...],
+    seed: int,
+    resamples: int,
+    workers: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Measure detectors on labelled pictures, by generator, source and pair set, with intervals.
+
+    MODEL is an installed model or an .onnx file. The pictures come from a manifest, or from --real and
+    --generated, which may be given several times. Without --split the rows of val are measured; unseen is
+    measured only when it is named, and nothing should be chosen by what it gives.
+
+    Exit codes: 0 all pictures were read, 2 wrong usage, 3 some were not (they are listed), 130 interrupted.
+    """
+    from spectrace.detectors.detector import Detector  # noqa: PLC0415  (heavy: only when it runs)
+    from spectrace.evaluation.environment import Environment  # noqa: PLC0415
+    from spectrace.evaluation.evaluate import evaluate  # noqa: PLC0415
+    from spectrace.evaluation.results import Results  # noqa: PLC0415
+    from spectrace.images.perturbations import parse  # noqa: PLC0415
+
+    # Everything that can be refused is refused before the first picture.
+    for spec in perturbations:
+        parse(spec)
+    manifest, split = _pictures(manifest_path, split, real, generated)
+    detectors = [Detector.load(model) for model in models]
+    changes = (None, *dict.fromkeys(perturbations))
+    chosen = manifest if split is None else manifest.select(split=split)
+    evaluations = []
+    with progress("evaluating", len(chosen) * len(detectors) * len(changes), quiet=quiet) as step:
+        for detector in detectors:
+            for change in changes:
+                evaluations.append(
+                    evaluate(
+                        detector,
+                        manifest,
+                        split=split,
+                        perturbation=change,
+                        seed=seed,
+                        resamples=resamples,
+                        workers=workers,
+                        visit=lambda _: step(),
+                    )
+                )
+    results = Results(evaluations=evaluations, environment=Environment.here())
+    if out is not None:
+        results.write(out)
+    if as_json:
+        click.echo(results.to_json().decode(), nl=False)
+    else:
+        _show(evaluations)
+    return _report_unreadable(evaluations, quiet=quiet)
+
+
+def _pictures(
+    path: Path | None, split: str | None, real: tuple[Path, ...], generated: tuple[Path, ...]
+) -> tuple[Manifest, str | None]:
+    from spectrace.corpora.manifest import Manifest  # noqa: PLC0415
+
+    if path is None:
+        if not (real and generated):
+            raise UsageError("no pictures: give --manifest FILE, or both --real DIR and --generated DIR")
+        if split is not None:
+            raise UsageError("folders have no splits: leave --split out, or build a manifest of them")
+        # Measured as a whole: every picture lands in the same split.
+        return Manifest.from_folders(real=real, generated=generated, shares={"": 1.0}), None
+    if real or generated:
+        raise UsageError("--manifest and folders were given together: give one or the other")
+    manifest = Manifest.read(path)
+    if split is not None:
+        return manifest, split
+    splits = {row.split for row in manifest}
+    if _USUAL_SPLIT in splits:
+        return manifest, _USUAL_SPLIT
+    if splits == {""}:
+        return manifest, None
+    known = ", ".join(sorted(name or "(none)" for name in splits))
+    raise ManifestError(f"{path} has no split {_USUAL_SPLIT}: name one with --split (it has {known})")
+
+
+def _show(evaluations: list[Evaluation]) -> None:
+    from spectrace.evaluation.tables import conditions, summary, tables  # noqa: PLC0415
+
+    for evaluation in evaluations:
+        click.echo(conditions(evaluation))
+        for table in tables(evaluation):
+            _print(table)
+        click.echo()
+    if len(evaluations) > 1:
+        _print(summary(evaluations))
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table as RichTable  # noqa: PLC0415
+
+    shown = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
+    for index, name in enumerate(table.header):
+        shown.add_column(name, justify="right" if index else "left", overflow="fold")
+    for row in table.rows:
+        shown.add_row(*row)
+    # Names are plain text: no markup, no emoji; a file or a pipe has no width to fold into.
+    width = None if sys.stdout.isatty() else 200
+    console = Console(markup=False, emoji=False, highlight=False, width=width)
+    console.print()
+    console.print(shown)
+
+
+def _report_unreadable(evaluations: list[Evaluation], *, quiet: bool) -> int:
+    from spectrace.cli.rows import printable  # noqa: PLC0415
+
+    lines = {
+        f"{unreadable.path}: {unreadable.message}"
+        for evaluation in evaluations
+        for unreadable in evaluation.unreadable
+    }
+    for line in () if quiet else sorted(lines):
+        click.echo(f"spectrace: {printable(line)}", err=True)
+    return 3 if lines else 0

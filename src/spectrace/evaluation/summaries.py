@@ -1,0 +1,187 @@
+"""From what a detector said of each picture to figures with intervals. Pure: no files, no models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectrace.corpora.rows import Row
+from spectrace.evaluation import metrics
+from spectrace.evaluation.bootstrap import RESAMPLES, Bounds, interval, resampled_weights, wilson
+from spectrace.evaluation.figures import BY_GENERATOR, BY_PAIR, FIGURES, OVERALL, Figure, probabilities
+from spectrace.evaluation.kernels import Bools, Floats
+from spectrace.evaluation.results import Comparison, Estimate, FalseAlarms, Tally
+
+# With fewer pictures a resampled interval would claim a certainty that nobody has.
+FEWEST_FOR_INTERVAL = 8
+_DECISIONS = {"generated": 1.0, "camera": -1.0, "inconclusive": 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a detector said of one picture.
+
+    Attributes:
+        row: the picture and its true label.
+        score: log-likelihood ratio; None when the picture was too small to be scored.
+        verdict: ``generated``, ``camera`` or ``inconclusive``; None when it could not be read.
+        error: why it could not be read.
+    """
+
+    row: Row
+    score: float | None = None
+    verdict: str | None = None
+    error: str | None = None
+
+
+def overall(observations: Sequence[Observation], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+    """All generated pictures against all real ones, with every figure."""
+    return compare("all", observations, OVERALL, resamples=resamples, seed=seed)
+
+
+def by_generator(
+    observations: Sequence[Observation], *, resamples: int = RESAMPLES, seed: int = 0
+) -> list[Comparison]:
+    """Each generator against all real pictures, sorted by name."""
+    real = [seen for seen in observations if not seen.row.is_generated]
+    return [
+        compare(name, [*real, *seen], BY_GENERATOR, resamples=resamples, seed=seed)
+        for name, seen in _grouped([seen for seen in observations if seen.row.is_generated], "generator")
+    ]
+
+
+def by_pair(
+    observations: Sequence[Observation], *, resamples: int = RESAMPLES, seed: int = 0
+) -> list[Comparison]:
+    """Each pair set by itself, sorted by id; sets that lack a class are left out."""
+    return [
+        compare(name, seen, BY_PAIR, resamples=resamples, seed=seed)
+        for name, seen in _grouped([seen for seen in observations if seen.row.pair], "pair")
+        if len({one.row.label for one in seen}) > 1
+    ]
+
+
+def by_real_source(observations: Sequence[Observation]) -> list[FalseAlarms]:
+    """False alarms of each collection of real pictures, sorted by name, with Wilson's intervals."""
+    real = [seen for seen in observations if not seen.row.is_generated]
+    alarms = []
+    for name, seen in _grouped(real, "source"):
+        counts = tally(seen)
+        alarms.append(FalseAlarms(name, counts, _estimate(wilson(counts.generated, counts.read))))
+    return alarms
+
+
+def tally(observations: Sequence[Observation]) -> Tally:
+    """Count what became of some pictures.
+
+    Example:
+        >>> row = Row(path="a.jpg", label="real")
+        >>> tally([Observation(row, 1.5, "generated"), Observation(row, None, "inconclusive")]).scored
+        1
+    """
+    verdicts = [seen.verdict for seen in observations]
+    return Tally(
+        listed=len(observations),
+        read=len(observations) - verdicts.count(None),
+        scored=sum(seen.score is not None for seen in observations),
+        generated=verdicts.count("generated"),
+        camera=verdicts.count("camera"),
+        inconclusive=verdicts.count("inconclusive"),
+        sources=len({seen.row.source for seen in observations if seen.verdict is not None}),
+    )
+
+
+def compare(
+    name: str,
+    observations: Sequence[Observation],
+    figures: Collection[str],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Comparison:
+    """Hold the generated pictures among some against the real ones.
+
+    Args:
+        name: of the comparison.
+        observations: of both classes.
+        figures: ids of :data:`~spectrace.evaluation.figures.FIGURES`.
+        resamples: for the intervals.
+        seed: of the resamples.
+
+    Returns:
+        Counts and figures. A figure is None when it is not defined, its interval when a class has fewer than
+        :data:`FEWEST_FOR_INTERVAL` pictures.
+    """
+    tallies = {
+        is_generated: tally([seen for seen in observations if seen.row.is_generated is is_generated])
+        for is_generated in (False, True)
+    }
+    read = _Measured([seen for seen in observations if seen.verdict is not None], resamples, seed)
+    scored = read.where([seen.score is not None for seen in read.observations], resamples, seed)
+    values = {"decisions": read.decisions(), "scores": scored.scores()}
+    values["probabilities"] = probabilities(values["scores"])
+    found = {}
+    for figure_id in figures:
+        figure = FIGURES[figure_id]
+        measured = read if figure.of == "decisions" else scored
+        bounds = measured.bounds(figure, values[figure.of])
+        if figure.proportion_of is not None:
+            counts = tallies[figure.proportion_of == "generated"]
+            bounds = _wider(bounds, wilson(counts.generated, counts.read))
+        found[figure_id] = _estimate(bounds)
+    return Comparison(name, tallies[False], tallies[True], found)
+
+
+class _Measured:
+    """Pictures with their labels, sources and resamples as arrays."""
+
+    def __init__(self, observations: Sequence[Observation], resamples: int, seed: int) -> None:
+        self.observations = observations
+        self.labels: Bools = np.array([seen.row.is_generated for seen in observations], dtype=np.bool_)
+        self.sources = [seen.row.source for seen in observations]
+        self.resampled = resampled_weights(self.labels, self.sources, resamples=resamples, seed=seed)
+        ones = np.ones(len(observations))
+        self.weights: dict[str, Floats] = {
+            "pictures": ones,
+            "classes": metrics.class_weights(self.labels),
+            "sources": metrics.source_weights(self.labels, self.sources),
+        }
+        smaller = min(int(self.labels.sum()), int((~self.labels).sum()))
+        self.enough = smaller >= FEWEST_FOR_INTERVAL
+
+    def where(self, kept: Sequence[bool], resamples: int, seed: int) -> _Measured:
+        if all(kept):
+            return self
+        chosen = [seen for seen, keep in zip(self.observations, kept, strict=True) if keep]
+        return _Measured(chosen, resamples, seed)
+
+    def scores(self) -> Floats:
+        return np.array([seen.score for seen in self.observations], dtype=np.float64)
+
+    def decisions(self) -> Floats:
+        return np.array([_DECISIONS[seen.verdict or "inconclusive"] for seen in self.observations])
+
+    def bounds(self, figure: Figure, values: Floats) -> Bounds:
+        weights = self.weights[figure.weighing]
+        resampled = self.resampled if self.enough else self.resampled[:0]
+        return interval(figure.kernel, self.labels, values, resampled, weights=weights)
+
+
+def _grouped(observations: Sequence[Observation], column: str) -> list[tuple[str, list[Observation]]]:
+    groups: dict[str, list[Observation]] = {}
+    for seen in observations:
+        groups.setdefault(str(getattr(seen.row, column)), []).append(seen)
+    return sorted(groups.items())
+
+
+def _wider(bounds: Bounds, other: Bounds) -> Bounds:
+    # Where no resample holds an alarm the bootstrap claims certainty; Wilson's interval never does.
+    low, high = np.fmin(bounds.low, other.low), np.fmax(bounds.high, other.high)
+    return Bounds(bounds.value, float(low), float(high))
+
+
+def _estimate(bounds: Bounds) -> Estimate:
+    return Estimate(*(number if math.isfinite(number) else None for number in bounds))
