@@ -32,7 +32,8 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
         )
         click.echo(f"  camera      score <= {thresholds.camera:+.2f}{_rate(thresholds.miss_rate)}")
         click.echo(
-            f"  limits      shortest side {card.limits.min_side} px, JPEG quality {card.limits.min_jpeg_quality}"
+            f"  limits      shortest side {card.limits.min_side} px, "
+            f"JPEG quality {card.limits.min_jpeg_quality}"
         )
         if card.description:
             click.echo(f"  {card.description}")

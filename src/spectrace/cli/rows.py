@@ -26,7 +26,7 @@ class RowWriter(ABC):
     def write(self, detection: Detection) -> None:
         """Add one picture's row."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (most formats have nothing to finish)
         """Finish what is written."""
 
 

@@ -57,7 +57,7 @@ class Detector:
             raise UsageError(f"{tiles} tiles: wanted at least 1")
         self.model = model
         self._tile_limit = None if dense else tiles or model.card.tiles
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self._stability = [perturbations.parse(spec) for spec in model.card.stability]
 
     @classmethod
@@ -94,7 +94,7 @@ class Detector:
         Raises:
             ImageError: the picture cannot be read.
         """
-        return self.examine(decode(source, self._limits), path=_path_of(source))
+        return self.examine(decode(source, self.limits), path=_path_of(source))
 
     def detect_many(
         self, sources: Iterable[Source], *, workers: int | None = None, visit: Visit | None = None
@@ -163,7 +163,7 @@ class Detector:
     def _row(self, source: Source, visit: Visit | None) -> Detection:
         path = _path_of(source)
         try:
-            picture = decode(source, self._limits)
+            picture = decode(source, self.limits)
         except ImageError as error:
             return Detection(path=path, model=self.card.name, error=str(error))
         detection = self.examine(picture, path=path)

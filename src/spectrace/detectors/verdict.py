@@ -14,9 +14,8 @@ def verdict_of(score: float, card: Card) -> Verdict:
 
     Example:
         >>> from spectrace.detectors.card import Thresholds
-        >>> card = Card(
-        ...     id="demo", version="1", title="", tile_size=8, thresholds=Thresholds(generated=2.0, camera=-1.0)
-        ... )
+        >>> cuts = Thresholds(generated=2.0, camera=-1.0)
+        >>> card = Card(id="demo", version="1", title="", tile_size=8, thresholds=cuts)
         >>> [verdict_of(score, card).value for score in (2.0, 0.0, -1.5)]
         ['generated', 'inconclusive', 'camera']
     """
