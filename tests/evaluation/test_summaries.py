@@ -106,6 +106,13 @@ def test_no_alarm_among_few_pictures_is_no_proof_of_none() -> None:
     assert rate.high == pytest.approx(0.2775, abs=1e-3)
 
 
+def test_finding_none_of_few_is_no_proof_either() -> None:
+    rate = overall(example(), resamples=50).figures["tpr_at_1_fpr"]
+    assert (rate.value, rate.low) == (0.0, 0.0)
+    assert rate.high is not None
+    assert rate.high >= 0.258  # Wilson's for 0 of 11
+
+
 def test_false_alarms_by_source_by_hand() -> None:
     film, phone = by_real_source(example())
     assert (film.source, film.real.listed, film.real.read, film.real.generated) == ("film", 4, 3, 1)

@@ -115,10 +115,9 @@ def compare(
         Counts and figures. A figure is None when it is not defined, its interval when a class has fewer than
         :data:`FEWEST_FOR_INTERVAL` pictures.
     """
-    tallies = {
-        is_generated: tally([seen for seen in observations if seen.row.is_generated is is_generated])
-        for is_generated in (False, True)
-    }
+    real, generated = (
+        tally([seen for seen in observations if seen.row.is_generated is label]) for label in (False, True)
+    )
     read = _Measured([seen for seen in observations if seen.verdict is not None], resamples, seed)
     scored = read.where([seen.score is not None for seen in read.observations], resamples, seed)
     values = {"decisions": read.decisions(), "scores": scored.scores()}
@@ -127,12 +126,8 @@ def compare(
     for figure_id in figures:
         figure = FIGURES[figure_id]
         measured = read if figure.of == "decisions" else scored
-        bounds = measured.bounds(figure, values[figure.of])
-        if figure.proportion_of is not None:
-            counts = tallies[figure.proportion_of == "generated"]
-            bounds = _wider(bounds, wilson(counts.generated, counts.read))
-        found[figure_id] = _estimate(bounds)
-    return Comparison(name, tallies[False], tallies[True], found)
+        found[figure_id] = _estimate(measured.bounds(figure, values[figure.of]))
+    return Comparison(name, real, generated, found)
 
 
 class _Measured:
@@ -167,7 +162,11 @@ class _Measured:
     def bounds(self, figure: Figure, values: Floats) -> Bounds:
         weights = self.weights[figure.weighing]
         resampled = self.resampled if self.enough else self.resampled[:0]
-        return interval(figure.kernel, self.labels, values, resampled, weights=weights)
+        bounds = interval(figure.kernel, self.labels, values, resampled, weights=weights)
+        if figure.proportion_of is None or math.isnan(bounds.value):
+            return bounds
+        trials = int((self.labels == (figure.proportion_of == "generated")).sum())
+        return _wider(bounds, wilson(round(bounds.value * trials), trials))
 
 
 def _grouped(observations: Sequence[Observation], column: str) -> list[tuple[str, list[Observation]]]:
@@ -178,7 +177,7 @@ def _grouped(observations: Sequence[Observation], column: str) -> list[tuple[str
 
 
 def _wider(bounds: Bounds, other: Bounds) -> Bounds:
-    # Where no resample holds an alarm the bootstrap claims certainty; Wilson's interval never does.
+    # Where no picture is found the bootstrap claims certainty; Wilson's interval never does.
     low, high = np.fmin(bounds.low, other.low), np.fmax(bounds.high, other.high)
     return Bounds(bounds.value, float(low), float(high))
 

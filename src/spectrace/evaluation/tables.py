@@ -64,8 +64,8 @@ def conditions(evaluation: Evaluation) -> str:
         f"{overall.real.sources} sources, {overall.generated.read} generated ones from "
         f"{overall.generated.sources}; {unscored} too small to be scored, {len(evaluation.unreadable)} "
         f"unreadable. Perturbation: {change}. Seed {evaluation.seed}, manifest "
-        f"{evaluation.manifest_digest[:16]}. Intervals: {evaluation.confidence:.0%}, bootstrap clustered by "
-        f"source; Wilson's for the false alarms of one source."
+        f"{evaluation.manifest_digest[:16]}. Intervals: {100 * evaluation.confidence:g} %, bootstrap "
+        "clustered by source, for proportions at least Wilson's."
     )
 
 
@@ -73,7 +73,7 @@ def tables(evaluation: Evaluation) -> list[Table]:
     """The tables of one evaluation; those without rows are left out."""
     overall = Table(
         "Overall",
-        ("figure", "value", "95 % interval" if evaluation.confidence == 0.95 else "interval"),
+        ("figure", "value", f"{100 * evaluation.confidence:g} % interval"),
         [
             (FIGURES[name].title, *_value_and_interval(estimate, FIGURES[name].percent))
             for name, estimate in evaluation.overall.figures.items()
