@@ -1,0 +1,98 @@
+"""``spectrace train``: a detector from a recipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spectrace.errors import MissingDependencyError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--seed", "seeds", type=click.IntRange(min=0), multiple=True, help="Seed; repeat for several runs.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run [runs/...].")
+@click.option("--workers", type=click.IntRange(min=0), help="Processes that read pictures [the recipe's].")
+@click.option("--resume/--fresh", default=True, help="Go on where a run stopped, or start anew [resume].")
+@click.option("--real", type=click.Path(path_type=Path), help="Folder of camera pictures, in place of the recipe's.")
+@click.option("--generated", type=click.Path(path_type=Path), help="Folder of generated pictures.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def command(
+    recipe: Path,
+    seeds: tuple[int, ...],
+    out: Path | None,
+    workers: int | None,
+    resume: bool,
+    real: Path | None,
+    generated: Path | None,
+    quiet: bool,
+) -> int:
+    """Train a detector as RECIPE (a TOML file) says, and export it with its card.
+
+    Each run has a folder with model.onnx, log.jsonl (one line an epoch), the recipe, and the lists of pictures that
+    were left out. A run that was stopped goes on where it was. The models' paths are printed to stdout.
+    """
+    if (real is None) != (generated is None):
+        raise UsageError("only one of --real and --generated is given: wanted both folders or none")
+    try:
+        from spectrace.learning.recipes import load_manifest, read_recipe  # noqa: PLC0415
+        from spectrace.learning.runs import MODEL, run, run_folder  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError("Trainings", str(error.name), "train") from error
+
+    chosen = read_recipe(recipe, real=str(real or ""), generated=str(generated or ""))
+    manifest = load_manifest(chosen.data)
+    wanted = list(dict.fromkeys(seeds or chosen.seeds))
+    progress = None if quiet else _Shown()
+    for seed in wanted:
+        folder = run_folder(chosen, manifest, seed, out, several=len(wanted) > 1)
+        done = run(
+            chosen,
+            manifest,
+            folder,
+            seed=seed,
+            workers=chosen.workers if workers is None else workers,
+            fresh=not resume,
+            progress=progress,
+        )
+        if progress is not None:
+            best = done.trained.best
+            progress.say(
+                f"seed {seed}: best epoch {done.trained.epoch}, validation loss {best.loss:.4f}, "
+                f"AUROC {best.auroc:.4f}"
+            )
+        click.echo(folder / MODEL)
+    return 0
+
+
+class _Shown:
+    """Progress on stderr: lines always, a bar on a terminal only."""
+
+    def __init__(self) -> None:
+        self._console: Console | None = None
+        if sys.stderr.isatty():
+            from rich.console import Console  # noqa: PLC0415
+
+            self._console = Console(stderr=True, highlight=False)
+
+    def say(self, line: str) -> None:
+        click.echo(line, err=True)
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        if self._console is None:
+            yield lambda _: None
+            return
+        from rich.progress import Progress  # noqa: PLC0415
+
+        with Progress(console=self._console, transient=True) as bar:
+            identity = bar.add_task(name, total=total)
+            yield lambda done: bar.advance(identity, done)

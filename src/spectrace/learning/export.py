@@ -1,0 +1,126 @@
+"""From a trained module to one ONNX file with its card inside."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+
+import msgspec
+import onnx
+import torch
+
+from spectrace import __version__
+from spectrace.corpora.manifest import Manifest
+from spectrace.detectors.card import METADATA_KEY, Card, OperatingLimits
+from spectrace.learning.loop import Trained
+from spectrace.learning.network import DetectorNetwork
+from spectrace.learning.recipes import Recipe
+
+OPSET = 20
+
+
+def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
+    """Write network and card as one file that the runtime loads.
+
+    Input ``tiles`` uint8 ``[N, 3, S, S]`` with N free, output ``logits`` float32 ``[N, h, w]`` or
+    ``[N, K, h, w]``. The file is replaced at once, never half written.
+
+    Args:
+        network: put into evaluation mode.
+        card: travels in the metadata.
+        path: of the ``.onnx`` file.
+    """
+    network.eval()
+    example = torch.zeros(2, 3, card.tile_size, card.tile_size, dtype=torch.uint8)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet_logging():
+        # The exporter prints its steps and warns of its own deprecations; neither concerns the user.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            (example,),
+            dynamo=True,
+            input_names=["tiles"],
+            output_names=["logits"],
+            dynamic_shapes={"tiles": {0: torch.export.Dim("N", min=1)}},
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    del model.metadata_props[:]
+    model.producer_name, model.producer_version = "spectrace", __version__
+    write_card(model, card)
+    temporary = path.with_name(f"{path.name}.part")
+    onnx.save(model, temporary)
+    temporary.replace(path)
+
+
+def write_card(model: onnx.ModelProto, card: Card) -> None:
+    """Put a card into a model's metadata, in place of the one that is there."""
+    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key != METADATA_KEY}
+    onnx.helper.set_model_props(model, {**kept, METADATA_KEY: card.to_json()})
+
+
+def replace_card(path: Path, card: Card) -> None:
+    """Give a model file another card (after calibration or evaluation); the network is left as it is."""
+    model = onnx.load(path)
+    write_card(model, card)
+    temporary = path.with_name(f"{path.name}.part")
+    onnx.save(model, temporary)
+    temporary.replace(path)
+
+
+def card_of(recipe: Recipe, trained: Trained, manifest: Manifest, seed: int) -> Card:
+    """The card of a freshly trained, uncalibrated detector."""
+    network = trained.network.network
+    return Card(
+        id=recipe.name,
+        version=recipe.card.version,
+        title=recipe.card.title or recipe.name,
+        kind=recipe.card.kind,
+        description=recipe.card.description,
+        licence=recipe.card.licence,
+        classes=trained.classes,
+        tile_size=recipe.tile,
+        stride=network.stride,
+        receptive_field=network.receptive_field,
+        limits=OperatingLimits(min_side=recipe.tile),
+        stability=recipe.card.stability,
+        training={
+            "recipe": recipe_of_card(recipe),
+            "digest": trained.digest,
+            "manifest": manifest.digest(),
+            "seed": seed,
+            "epoch": trained.epoch,
+            "val_loss": trained.best.loss,
+            "val_auroc": trained.best.auroc,
+            "torch": str(torch.__version__),
+            "spectrace": __version__,
+        },
+    )
+
+
+def recipe_of_card(recipe: Recipe) -> dict[str, object]:
+    """The recipe as plain values, without the paths of this machine and without the card's own words."""
+    fields: dict[str, object] = msgspec.to_builtins(recipe)
+    data = dict(msgspec.to_builtins(recipe.data))
+    for name in ("manifest", "real", "generated"):
+        del data[name]
+    fields["data"] = data
+    for name in ("card", "seeds", "workers"):
+        del fields[name]
+    return fields
+
+
+@contextlib.contextmanager
+def _quiet_logging() -> contextlib.AbstractContextManager[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,13 @@
+"""Networks by id: one file a network, each registering itself; a new file in this folder is found by itself."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from spectrace.learning.networks.registry import Network, build_network, network_ids, register_network
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["Network", "build_network", "network_ids", "register_network"]

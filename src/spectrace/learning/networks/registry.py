@@ -1,0 +1,88 @@
+"""The one list of networks, by explicit id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from spectrace.errors import RecipeError
+
+
+class Network(nn.Module):
+    """What every network is: represented tiles in, one logit a patch and output out.
+
+    ``forward`` takes float32 ``[N, 3, S, S]`` (a representation's output) and gives float32
+    ``[N, outputs, h, w]``; whole-tile networks have ``h = w = 1``.
+
+    Attributes:
+        receptive_field: side of the square that one output sees, in pixels.
+        stride: distance between neighbouring outputs' squares, in pixels.
+    """
+
+    receptive_field: int
+    stride: int
+
+    def weights(self) -> list[Tensor]:
+        """The weights a penalty shrinks: every parameter but biases and normalisations.
+
+        Example:
+            >>> [tuple(weight.shape) for weight in build_network("linear", 1, 8).weights()]
+            [(1, 192)]
+        """
+        return [parameter for parameter in self.parameters() if parameter.ndim > 1]
+
+
+_Build = Callable[[int, int], Network]
+_BUILDERS: dict[str, _Build] = {}
+
+
+def register_network(identity: str) -> Callable[[_Build], _Build]:
+    """Register a builder ``(outputs, tile size) -> Network`` under an id.
+
+    Raises:
+        ValueError: when the id is taken.
+
+    Example:
+        >>> register_network("linear")(lambda outputs, tile: Network())
+        Traceback (most recent call last):
+        ValueError: two networks are registered as 'linear': give one of them another id
+    """
+
+    def register(build: _Build) -> _Build:
+        if identity in _BUILDERS:
+            raise ValueError(f"two networks are registered as {identity!r}: give one of them another id")
+        _BUILDERS[identity] = build
+        return build
+
+    return register
+
+
+def network_ids() -> list[str]:
+    """The ids of all networks, sorted.
+
+    Example:
+        >>> {"frank-cnn", "linear"} <= set(network_ids())
+        True
+    """
+    return sorted(_BUILDERS)
+
+
+def build_network(identity: str, outputs: int, tile: int) -> Network:
+    """Build a fresh network for tiles of ``tile`` pixels; weights come from torch's global generator.
+
+    Args:
+        identity: a registered id.
+        outputs: 1 for a binary detector, the number of classes for attribution.
+        tile: side of a tile in pixels.
+
+    Raises:
+        RecipeError: for an unknown id.
+
+    Example:
+        >>> sum(p.numel() for p in build_network("frank-cnn", 1, 128).parameters())
+        38885
+    """
+    if identity not in _BUILDERS:
+        raise RecipeError(f"network.id is {identity!r}, known are: {', '.join(network_ids())}")
+    return _BUILDERS[identity](outputs, tile)

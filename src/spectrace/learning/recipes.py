@@ -1,0 +1,230 @@
+"""Recipes: everything that decides a training, in one TOML file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from spectrace.corpora.manifest import Manifest
+from spectrace.errors import RecipeError, UsageError
+from spectrace.images.perturbations import parse
+
+FORBIDDEN_SPLIT = "unseen"
+
+_Count = Annotated[int, Meta(ge=1)]
+_NonNegative = Annotated[float, Meta(ge=0.0)]
+_Positive = Annotated[float, Meta(gt=0.0)]
+_Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+_Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+
+
+class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which pictures, and how tiles are taken from them.
+
+    Attributes:
+        manifest: CSV or Parquet manifest with splits; or else
+        real, generated: two folders, split by hash of the content.
+        train_split, val_split: names of the splits; ``unseen`` is refused.
+        exclude: rows left out of training and validation, by column: ``{pair = ["quiz6"]}`` holds one out.
+        source_temperature: a source of n pictures is drawn with weight n ** temperature: 0 draws every source
+            alike, 1 every picture alike.
+        min_side: pictures with a shorter side are left out; the tile size when smaller.
+        window: larger pictures are first cut to a random window of so many pixels a side, on JPEG's 8 x 8 grid.
+        augment: perturbation specs, applied in order to both classes alike.
+        grid: tiles are cut at multiples of so many pixels; 8 keeps the phase of JPEG's blocks, as detection does.
+        val_tiles: tiles of each validation picture.
+    """
+
+    manifest: str = ""
+    real: str = ""
+    generated: str = ""
+    train_split: str = "train"
+    val_split: str = "val"
+    exclude: dict[Literal["generator", "source", "family", "pair"], list[str]] = {}  # noqa: RUF012
+    source_temperature: _Share = 0.0
+    min_side: _Count = 1
+    window: _Count = 512
+    augment: list[str] = []  # noqa: RUF012
+    grid: _Count = 1
+    val_tiles: _Count = 4
+
+
+class RepresentationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the network sees: ``pixels``, or ``log-dct`` with its ``log_epsilon``."""
+
+    id: str
+    log_epsilon: _Positive = 1e-12
+
+
+class NetworkRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which network, by its registered id."""
+
+    id: str
+
+
+class PenaltyRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Penalties added to the loss: ``l1 * sum(|w|) + l2 * sum(w ** 2)`` over the network's weights."""
+
+    l1: _NonNegative = 0.0
+    l2: _NonNegative = 0.0
+
+
+class CardRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the exported model's card says of it."""
+
+    title: str = ""
+    version: str = "0"
+    kind: str = "frequency"
+    description: str = ""
+    licence: str = "Apache-2.0"
+    stability: list[str] = []  # noqa: RUF012
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A training, whole. Defaults are those of Frank et al. 2020.
+
+    Attributes:
+        name: of the run and of the model, lower-case.
+        task: ``binary`` (camera or generated), or ``attribution`` (camera or which generator).
+        tile: side of a tile in pixels.
+        epochs: at most so many.
+        steps_per_epoch: batches an epoch; 0 means as many as show each training picture once on average.
+        batch: tiles a step, shared evenly by the classes.
+        learning_rate: of Adam.
+        patience: epochs without a lower validation loss before stopping.
+        workers: processes that read and cut pictures; has no influence on the result.
+        seeds: one run each.
+
+    Example:
+        >>> recipe = Recipe(
+        ...     name="dct-ridge",
+        ...     data=DataRecipe(manifest="corpus/manifest.csv"),
+        ...     representation=RepresentationRecipe(id="log-dct"),
+        ...     network=NetworkRecipe(id="linear"),
+        ...     penalties=PenaltyRecipe(l2=0.01),
+        ... )
+        >>> recipe.batch, recipe.learning_rate, recipe.patience
+        (32, 0.001, 5)
+    """
+
+    name: _Name
+    data: DataRecipe
+    representation: RepresentationRecipe
+    network: NetworkRecipe
+    penalties: PenaltyRecipe = PenaltyRecipe()
+    card: CardRecipe = CardRecipe()
+    task: Literal["binary", "attribution"] = "binary"
+    tile: Annotated[int, Meta(ge=8, le=1024)] = 128
+    epochs: _Count = 50
+    steps_per_epoch: Annotated[int, Meta(ge=0)] = 0
+    batch: Annotated[int, Meta(ge=2)] = 32
+    learning_rate: _Positive = 1e-3
+    patience: _Count = 5
+    workers: Annotated[int, Meta(ge=0, le=256)] = 2
+    seeds: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1)] = msgspec.field(
+        default_factory=lambda: [0]
+    )
+
+    def digest(self, manifest: Manifest) -> str:
+        """SHA-256 (hex) of all that decides the result: the recipe without seeds, workers, card and paths, and the data."""
+        fields = msgspec.to_builtins(self)
+        for name in ("seeds", "workers", "card"):
+            del fields[name]
+        for name in ("manifest", "real", "generated"):
+            del fields["data"][name]
+        fields["manifest"] = manifest.digest()
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def read_recipe(path: Path, *, real: str = "", generated: str = "") -> Recipe:
+    """Read and check a recipe.
+
+    Paths in it are relative to the recipe's folder, or else to the current folder: the first that exists.
+
+    Args:
+        path: a TOML file.
+        real: folder of camera pictures; with ``generated``, it takes the place of the recipe's data.
+        generated: folder of generated pictures.
+
+    Raises:
+        RecipeError: no such file, bad TOML, an unknown field, a value of the wrong kind or out of range.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} cannot be read: {error}; give a recipe (TOML file)") from error
+    try:
+        fields = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path} is not TOML: {error}") from error
+    if real or generated:
+        data = fields.setdefault("data", {})
+        if isinstance(data, dict):
+            data.pop("manifest", None)
+            data |= {"real": str(Path(real).absolute()), "generated": str(Path(generated).absolute())}
+    try:
+        recipe = msgspec.convert(fields, Recipe)
+    except msgspec.ValidationError as error:
+        raise RecipeError(f"{path}: {str(error).replace('`$.', '`')}") from error
+    try:
+        check_recipe(recipe)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from error
+    return msgspec.structs.replace(recipe, data=_with_paths(recipe.data, path.parent))
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Check what types alone cannot say.
+
+    Raises:
+        RecipeError: fields that contradict each other, a forbidden split or a bad perturbation.
+
+    Example:
+        >>> check_recipe(Recipe(name="a", data=DataRecipe(manifest="m.csv", val_split="unseen"),
+        ...     representation=RepresentationRecipe(id="pixels"), network=NetworkRecipe(id="linear")))
+        Traceback (most recent call last):
+        spectrace.errors.RecipeError: data.val_split is 'unseen', which is kept for the last measurement: ...
+    """
+    data = recipe.data
+    if bool(data.manifest) == bool(data.real or data.generated):
+        raise RecipeError("data: wanted either a manifest, or the two folders real and generated")
+    if not data.manifest and not (data.real and data.generated):
+        raise RecipeError("data: only one of real and generated is given, both classes are needed")
+    for field in ("train_split", "val_split"):
+        if getattr(data, field) == FORBIDDEN_SPLIT:
+            raise RecipeError(
+                f"data.{field} is {FORBIDDEN_SPLIT!r}, which is kept for the last measurement: "
+                "train and choose on other splits"
+            )
+    if data.train_split == data.val_split:
+        raise RecipeError(f"data.train_split and data.val_split are both {data.val_split!r}: hold some out")
+    if data.window < recipe.tile:
+        raise RecipeError(f"data.window is {data.window}, smaller than the tile of {recipe.tile}: enlarge it")
+    for number, spec in enumerate(data.augment):
+        try:
+            parse(spec)
+        except UsageError as error:
+            raise RecipeError(f"data.augment[{number}]: {error}") from error
+
+
+def load_manifest(data: DataRecipe) -> Manifest:
+    """Read the recipe's manifest, or make one of its two folders (split by hash of the content)."""
+    if data.manifest:
+        return Manifest.read(data.manifest)
+    return Manifest.from_folders(real=data.real, generated=data.generated)
+
+
+def _with_paths(data: DataRecipe, folder: Path) -> DataRecipe:
+    def found(text: str) -> str:
+        beside = folder / text
+        return str(beside if beside.exists() else Path(text)) if text else ""
+
+    return msgspec.structs.replace(
+        data, manifest=found(data.manifest), real=found(data.real), generated=found(data.generated)
+    )

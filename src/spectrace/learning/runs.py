@@ -1,0 +1,73 @@
+"""Runs: one folder a recipe and seed, from start to exported model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from spectrace.corpora.manifest import Manifest
+from spectrace.learning.checkpoints import CHECKPOINT, LOG
+from spectrace.learning.export import card_of, export_onnx
+from spectrace.learning.loop import Trained, train
+from spectrace.learning.progress import Progress, Silent
+from spectrace.learning.recipes import Recipe
+
+MODEL = "model.onnx"
+RECIPE = "recipe.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, which holds ``model.onnx``, and what was trained."""
+
+    folder: Path
+    seed: int
+    trained: Trained
+
+
+def run_folder(recipe: Recipe, manifest: Manifest, seed: int, out: Path | None, several: bool) -> Path:
+    """Where a run lives: ``runs/<recipe>-<digest>-seed<k>``, or ``out`` (with ``seed<k>`` below for several)."""
+    if out is None:
+        return Path("runs") / f"{recipe.name}-{recipe.digest(manifest)[:8]}-seed{seed}"
+    return out / f"seed{seed}" if several else out
+
+
+def run(
+    recipe: Recipe,
+    manifest: Manifest,
+    folder: Path,
+    *,
+    seed: int,
+    workers: int,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Train (or go on training) in a folder and export the best epoch as ``model.onnx``.
+
+    Args:
+        recipe: what to do.
+        manifest: the labelled pictures.
+        folder: of the run.
+        seed: of the run.
+        workers: processes that cut tiles.
+        fresh: forget what the folder holds.
+        progress: is told what happens.
+
+    Raises:
+        RecipeError: as :func:`spectrace.learning.loop.train`.
+    """
+    shown = progress or Silent()
+    if fresh:
+        _forget(folder)
+    trained = train(recipe, manifest, folder, seed=seed, workers=workers, progress=shown)
+    (folder / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")
+    export_onnx(trained.network, card_of(recipe, trained, manifest, seed), folder / MODEL)
+    return Run(folder, seed, trained)
+
+
+def _forget(folder: Path) -> None:
+    # Only what a run writes itself: --out may name a folder that holds other things.
+    for name in (CHECKPOINT, LOG, MODEL, RECIPE):
+        (folder / name).unlink(missing_ok=True)
