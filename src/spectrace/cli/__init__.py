@@ -14,6 +14,7 @@ VERBS = {
     "detect": "Say of pictures whether a camera or a generator made them.",
     "spectrum": "Mean spectra of folders, their differences and upsampling peaks.",
     "train": "Train a detector from a recipe; resumes where it stopped.",
+    "calibrate": "Fit a model's scores and thresholds to labelled pictures.",
     "evaluate": "Measure a model on labelled pictures, by source and by generator.",
     "manifest": "Build or check a manifest of labelled pictures.",
     "models": "Show which models are installed, with their cards.",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from spectrace.cli.progress import progress
 from spectrace.cli.rows import RowWriter, format_of, open_writer, printable
 from spectrace.errors import UsageError
 
@@ -121,15 +122,12 @@ class _Run:
         visit = self._visit if self._heatmaps or self._report else None
         rows = self._detector.detect_many(paths, workers=workers, visit=visit)
         # Rows that scroll by on the terminal are progress enough.
-        show = not (self._quiet or rows_on_terminal) and sys.stderr.isatty()
-        with ExitStack() as stack:
-            stack.callback(rows.close)
-            progress = _progress(len(paths), stack) if show else None
+        quiet = self._quiet or rows_on_terminal
+        with closing(rows), progress("detect", len(paths), quiet=quiet) as step:
             try:
                 for detection in rows:
                     self._take(detection, writer)
-                    if progress is not None:
-                        progress.update(1)
+                    step()
             except KeyboardInterrupt:
                 self.interrupted = True
                 click.echo("interrupted: the rows so far are kept", err=True)
@@ -192,8 +190,3 @@ def _open_output(output: Path | None, kind: str, stack: ExitStack) -> TextIO | N
         return stack.enter_context(output.open("w", encoding="utf-8", newline=""))
     except OSError as error:
         raise UsageError(f"--output {output} cannot be written: {error.strerror}") from error
-
-
-def _progress(total: int, stack: ExitStack) -> click._termui_impl.ProgressBar[None]:  # type: ignore[name-defined]
-    bar = click.progressbar(length=total, label="detect", file=sys.stderr)
-    return stack.enter_context(bar)

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -172,4 +172,10 @@ def open_writer(kind: str, stream: TextIO | None, path: Path | None) -> RowWrite
         assert path is not None, "format_of asks for a path"
         return _Parquet(path)
     assert stream is not None, "only Parquet has no stream"
-    return {"table": _Table, "json": _Json, "jsonl": _JsonLines, "csv": _Csv}[kind](stream)
+    writers: dict[str, Callable[[TextIO], RowWriter]] = {
+        "table": _Table,
+        "json": _Json,
+        "jsonl": _JsonLines,
+        "csv": _Csv,
+    }
+    return writers[kind](stream)

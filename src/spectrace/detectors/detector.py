@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from spectrace.images.tiles import cut_tiles, tile_grid
 from spectrace.provenance import read as read_provenance
 
 Visit = Callable[[Picture, Detection], None]
+_Perturbation = perturbations.Perturbation | perturbations.Chain
 
 
 class Detector:
@@ -30,6 +31,7 @@ class Detector:
 
     Args:
         model: the network with its card.
+        card: takes the place of the model's own card, for measurements under other settings.
         tiles: how many tiles of a picture to score at most; None takes the card's number.
         dense: score every tile of the picture instead.
         limits: what to refuse to decode.
@@ -46,19 +48,26 @@ class Detector:
     """
 
     def __init__(
-        self, model: Model, *, tiles: int | None = None, dense: bool = False, limits: Limits | None = None
+        self,
+        model: Model,
+        *,
+        card: Card | None = None,
+        tiles: int | None = None,
+        dense: bool = False,
+        limits: Limits | None = None,
     ) -> None:
-        if not model.card.binary:
+        self.model = model
+        self.card = card or model.card
+        if not self.card.binary:
             raise ModelError(
-                f"{model.card.name} tells {', '.join(model.card.classes)} apart: detection wants a model "
+                f"{self.card.name} tells {', '.join(self.card.classes)} apart: detection wants a model "
                 "of the classes camera and generated"
             )
         if tiles is not None and tiles < 1:
             raise UsageError(f"{tiles} tiles: wanted at least 1")
-        self.model = model
-        self._tile_limit = None if dense else tiles or model.card.tiles
         self.limits = limits or Limits()
-        self._stability = [perturbations.parse(spec) for spec in model.card.stability]
+        self._tile_limit = None if dense else tiles or self.card.tiles
+        self._stability = [perturbations.parse(spec) for spec in self.card.stability]
 
     @classmethod
     def load(
@@ -75,11 +84,6 @@ class Detector:
             ModelError: there is no such model, or the file is none.
         """
         return cls(Model(find_model(model)), tiles=tiles, dense=dense, limits=limits)
-
-    @property
-    def card(self) -> Card:
-        """The model's card."""
-        return self.model.card
 
     def detect(self, source: Source) -> Detection:
         """Look at one picture.
@@ -98,7 +102,7 @@ class Detector:
 
     def detect_many(
         self, sources: Iterable[Source], *, workers: int | None = None, visit: Visit | None = None
-    ) -> Iterator[Detection]:
+    ) -> Generator[Detection]:
         """Look at many pictures, several at a time; answers come in the order of the sources.
 
         A picture that cannot be read is a row with ``error``; the rest goes on. Memory is bounded by the

@@ -1,0 +1,101 @@
+"""``spectrace calibrate``: what a model's score means on labelled pictures."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from spectrace.cli.progress import progress
+from spectrace.errors import UsageError
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.option("-m", "--manifest", "manifest_path", type=_FILE, help="Labelled pictures: .csv or .parquet.")
+@click.option("-s", "--split", help="Rows of the manifest to use [val, if there is one].")
+@click.option("-r", "--real", type=_FOLDER, multiple=True, help="Folder of camera pictures.")
+@click.option("-g", "--generated", type=_FOLDER, multiple=True, help="Folder of generated pictures.")
+@click.option("-o", "--output", type=_FILE, help="Write the calibrated model here [change MODEL itself].")
+@click.option(
+    "--condition",
+    "conditions",
+    multiple=True,
+    metavar="SPEC",
+    help="Calibrate on pictures after this; may be repeated [untouched, JPEG, resize and JPEG].",
+)
+@click.option("--false-positive-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True)
+@click.option("--miss-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True)
+@click.option("--min-side", type=click.IntRange(min=1), help="State this smallest side in pixels.")
+@click.option("--min-jpeg-quality", type=click.IntRange(1, 100), help="State this lowest JPEG quality.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), help="Pictures at a time [one a processor].")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def command(
+    *,
+    model: str,
+    manifest_path: Path | None,
+    split: str | None,
+    real: tuple[Path, ...],
+    generated: tuple[Path, ...],
+    output: Path | None,
+    conditions: tuple[str, ...],
+    false_positive_rate: float,
+    miss_rate: float,
+    min_side: int | None,
+    min_jpeg_quality: int | None,
+    seed: int,
+    workers: int | None,
+    quiet: bool,
+) -> int:
+    """Fit MODEL's scores and thresholds to labelled pictures it was not trained on.
+
+    The pictures come from a manifest, or from --real and --generated. Camera pictures score above the
+    upper threshold at the stated false-positive rate, generated ones below the lower one at the miss rate;
+    in between a verdict is inconclusive.
+    """
+    import msgspec  # noqa: PLC0415  (heavy: only when it runs)
+
+    from spectrace.cli.evaluate import pictures  # noqa: PLC0415
+    from spectrace.detectors.runtime import Model, find_model, installed_models  # noqa: PLC0415
+    from spectrace.learning.calibrate import CONDITIONS, calibrate  # noqa: PLC0415
+
+    manifest, split = pictures(manifest_path, split, real, generated)
+    source = find_model(model)
+    if output is None and source in installed_models().values():
+        raise UsageError(f"{model} is an installed model: add --output FILE.onnx to write a calibrated copy")
+    target = output or source
+    if target != source:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    stated = Model(target).card.limits
+    limits = msgspec.structs.replace(
+        stated,
+        min_side=min_side or stated.min_side,
+        min_jpeg_quality=min_jpeg_quality or stated.min_jpeg_quality,
+    )
+    chosen = conditions or CONDITIONS
+    rows = manifest if split is None else manifest.select(split=split)
+    with progress("calibrate", len(rows) * len(chosen), quiet=quiet) as step:
+        card = calibrate(
+            target,
+            manifest,
+            split=split,
+            conditions=chosen,
+            false_positive_rate=false_positive_rate,
+            miss_rate=miss_rate,
+            limits=limits,
+            seed=seed,
+            workers=workers,
+            visit=step,
+        )
+    cuts = card.thresholds
+    click.echo(f"{card.name}: score = {card.calibration.slope:.4f} x logit {card.calibration.intercept:+.4f}")
+    click.echo(f"generated at {cuts.generated:+.2f} or above ({false_positive_rate:.1%} of camera pictures)")
+    click.echo(f"camera at {cuts.camera:+.2f} or below ({miss_rate:.1%} of generated pictures)")
+    click.echo(f"written to {target}")
+    return 0
