@@ -83,6 +83,13 @@ def test_stability_checks_keep_the_size(toy_model):
         detector.detect(GREY)
 
 
+def test_stability_of_more_tiles_than_an_encoder_takes_at_once(toy_model, photographs):
+    wide = np.tile(photographs["astronaut"], (1, 3, 1))  # 3,072 tiles of 16: 49,152 rows of pixels
+    path = toy_model(thresholds=Thresholds(generated=-50.0, camera=-60.0), stability=["webp(quality=90)"])
+    detection = Detector.load(path, dense=True).detect(wide)
+    assert (detection.verdict, detection.tiles) == ("generated", 3072)
+
+
 def test_many_in_order_with_broken_ones_as_rows(toy_model, tmp_path):
     paths = []
     for number in range(20):

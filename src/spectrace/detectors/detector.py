@@ -22,6 +22,7 @@ from spectrace.images.decode import Limits, Picture, Source, decode
 from spectrace.images.tiles import cut_tiles, tile_grid
 from spectrace.provenance import read as read_provenance
 
+_TALLEST = 16_000  # WebP takes no side above 16,383 pixels, JPEG none above 65,535
 Visit = Callable[[Picture, Detection], None]
 _Perturbation = perturbations.Perturbation | perturbations.Chain
 
@@ -201,18 +202,22 @@ def available_processors() -> int:
     return os.cpu_count() or 1
 
 
-def _perturb_tiles(tiles: NDArray[np.uint8], perturbation: perturbations.Perturbation) -> NDArray[np.uint8]:
-    # One tall picture of all tiles: encoders are called once, and since tile sides are multiples of the
+def _perturb_tiles(tiles: NDArray[np.uint8], perturbation: _Perturbation) -> NDArray[np.uint8]:
+    # Tall pictures of many tiles: encoders are called rarely, and since tile sides are multiples of the
     # encoders' blocks no block spans two tiles.
     count, channels, size, _ = tiles.shape
-    column = np.ascontiguousarray(tiles.transpose(0, 2, 3, 1)).reshape(count * size, size, channels)
-    changed = perturbation(column, np.random.default_rng(0))
-    if changed.shape != column.shape:
-        raise ModelError(
-            f"stability check {perturbation} changes the picture's size: wanted one that keeps it"
-        )
-    back = changed.reshape(count, size, size, channels).transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(back)
+    at_a_time = max(1, _TALLEST // size)
+    changed = np.empty_like(tiles)
+    for start in range(0, count, at_a_time):
+        some = tiles[start : start + at_a_time].transpose(0, 2, 3, 1)
+        column = np.ascontiguousarray(some).reshape(-1, size, channels)
+        answer = perturbation(column, np.random.default_rng(0))
+        if answer.shape != column.shape:
+            raise ModelError(
+                f"stability check {perturbation} changes the picture's size: wanted one that keeps it"
+            )
+        changed[start : start + at_a_time] = answer.reshape(some.shape).transpose(0, 3, 1, 2)
+    return changed
 
 
 def _path_of(source: Source) -> str | None:
