@@ -44,9 +44,11 @@ def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
             dynamo=True,
             input_names=["tiles"],
             output_names=["logits"],
-            dynamic_shapes={"tiles": {0: torch.export.Dim("N", min=1)}},
+            dynamic_shapes=({0: torch.export.Dim("N", min=1)},),
             opset_version=OPSET,
             external_data=False,
+            # Its optimiser takes "+ 1e-12" for "+ 0" and drops it; onnxruntime optimises when it loads.
+            optimize=False,
             verbose=False,
         )
     assert program is not None
