@@ -9,11 +9,10 @@ from spectrace.images import directory
 from spectrace.images.formats import FileHeader, not_read
 
 # Legal files stay far below these; beyond them the decoder's time or memory would be at the file's mercy.
-_MOST_GIF_BLOCKS = 4_000_000
+_MOST_GIF_BLOCKS, _MOST_GIF_BLOCKS_BEFORE_FRAMES = 4_000_000, 100_000
 _MOST_BOXES = 1_000_000
 # The boxes that describe an AVIF picture come first and are small.
 _AVIF_HEAD = 2**16
-_MOST_TIFF_PIECES = 2**18
 _MOST_TIFF_SAMPLES = 6
 _RUN_LENGTH_BMP_SIDE, _RUN_LENGTH_BMP_PIXELS = 16_384, 4_000_000
 
@@ -134,13 +133,14 @@ def read_gif_header(raw: bytes, most_frames: int) -> FileHeader:
     width, height, flags = struct.unpack_from("<HHB", raw, 6)
     depth = (flags & 7) + 1
     position = 13 + (3 << depth if flags & 0x80 else 0)
-    frames, budget = 0, _MOST_GIF_BLOCKS
+    frames, budget = 0, _MOST_GIF_BLOCKS_BEFORE_FRAMES
     while budget and frames <= most_frames:
         introducer = raw[position : position + 1]
         if introducer == b"," and position + 10 <= len(raw):
             left, top, across, down, flags = struct.unpack_from("<HHHHB", raw, position + 1)
             frames += 1
             if frames == 1:
+                budget = _MOST_GIF_BLOCKS
                 width, height = max(width, left + across), max(height, top + down)
                 depth = (flags & 7) + 1 if flags & 0x80 else depth
             position += 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
@@ -150,9 +150,7 @@ def read_gif_header(raw: bytes, most_frames: int) -> FileHeader:
             return FileHeader("GIF", width, height, depth, max(1, frames), complete=introducer == b";")
         position, budget = _skip_gif_blocks(raw, position, budget)
     if not budget:
-        raise ImageError(
-            ImageProblem.CORRUPT, f"is a GIF of more than {_MOST_GIF_BLOCKS:,} blocks: save it anew"
-        )
+        raise ImageError(ImageProblem.CORRUPT, "is a GIF in more pieces than any picture needs: save it anew")
     return FileHeader("GIF", width, height, depth, frames)
 
 
@@ -170,12 +168,27 @@ def read_tiff_header(raw: bytes, most_frames: int) -> FileHeader:
         raise not_read("a camera raw file or begins with a thumbnail")
     width, height = first.first(directory.WIDTH, 0), first.first(directory.HEIGHT, 0)
     samples = first.first(directory.SAMPLES_PER_PIXEL, 1)
+    rows = first.first(directory.ROWS_PER_STRIP, height) or height
+    strips = first.counts.get(directory.STRIP_OFFSETS, 0)
     pieces = max(first.counts.get(tag, 0) for tag in (directory.STRIP_OFFSETS, directory.TILE_OFFSETS))
     tile = first.first(directory.TILE_WIDTH, 0) * first.first(directory.TILE_HEIGHT, 0)
     if samples > _MOST_TIFF_SAMPLES:
         raise not_read(f"a TIFF of {samples} samples a pixel")
-    if pieces > _MOST_TIFF_PIECES or first.outside > len(raw) or tile > 4 * max(width * height, 2**20):
+    if 0 < strips < -(-height // max(1, rows)):
+        raise ImageError(
+            ImageProblem.CORRUPT,
+            f"states a height of {height} pixels, but has strips for {strips * rows}: get the file again",
+        )
+    if pieces > directory.MOST_PIECES or first.outside > len(raw) or tile > 4 * max(width * height, 2**20):
         raise ImageError(ImageProblem.CORRUPT, "is a TIFF whose directory makes no sense: save it anew")
+    ends = [
+        place + size
+        for places, sizes in (
+            (directory.STRIP_OFFSETS, directory.STRIP_SIZES),
+            (directory.TILE_OFFSETS, directory.TILE_SIZES),
+        )
+        for place, size in zip(first.values.get(places, ()), first.values.get(sizes, ()), strict=False)
+    ]
     orientation = first.first(directory.ORIENTATION, 1)
     return FileHeader(
         "TIFF",
@@ -186,6 +199,7 @@ def read_tiff_header(raw: bytes, most_frames: int) -> FileHeader:
         orientation=orientation if 1 <= orientation <= 8 else 1,
         icc=directory.ICC_PROFILE in first.counts,
         exif=directory.EXIF_DIRECTORY in first.counts,
+        complete=max(first.reach, *ends, 0) <= len(raw),
     )
 
 

@@ -18,7 +18,7 @@ from spectrace.images.facts import Facts, file_facts, jpeg_quality
 from spectrace.images.formats import FileHeader
 from spectrace.images.headers import read_header
 from spectrace.images.pillow import open_image, quiet
-from spectrace.images.png import only_pixels
+from spectrace.images.png import holds_all_rows, only_pixels
 from spectrace.images.reading import limited_bytes, one_line, read_file_object, read_path, source_name
 
 __all__ = ["Limits", "Picture", "Pixels", "Source", "decode"]
@@ -134,6 +134,11 @@ def _decode_array(array: NDArray[Any], limits: Limits) -> Picture:
 
 def _decode_file(raw: bytes, limits: Limits) -> Picture:
     header = read_header(raw, limits.frames)
+    if header.format != "AVIF" and not header.width * header.height:
+        raise ImageError(
+            ImageProblem.CORRUPT if header.complete else ImageProblem.TRUNCATED,
+            f"states a size of {header.width}x{header.height} pixels: get the file again",
+        )
     _check("pixels", header.width * header.height, limits.pixels)
     _check("frames", header.frames, limits.frames)
     try:
@@ -167,6 +172,11 @@ def _load(raw: bytes, decodable: bytes, header: FileHeader, limits: Limits) -> P
     _check("pixels", image.width * image.height, limits.pixels)
     mode = image.mode
     image.load()
+    if header.format == "PNG" and _may_lack_rows(image) and not holds_all_rows(decodable):
+        raise ImageError(
+            ImageProblem.TRUNCATED,
+            f"states a height of {image.height} pixels, but has fewer rows: get the file again",
+        )
     # Pillow turns a TIFF itself, and only a TIFF.
     upright = image if header.format == "TIFF" else _turn(image, header.orientation)
     pixels = image_to_rgb(upright, header.bit_depth, inverted=header.inverted)
@@ -210,6 +220,12 @@ def _decode_image(image: Image.Image, limits: Limits) -> Picture:
     )
 
 
+def _may_lack_rows(image: Image.Image) -> bool:
+    """Whether the end of the picture looks as Pillow leaves it where there are no data: zero."""
+    last = image.crop((0, image.height - 1, image.width, image.height))
+    return bool(image.info.get("interlace")) or not np.asarray(last).any()
+
+
 def _turn(image: Image.Image, orientation: int) -> Image.Image:
     turn = _TRANSPOSITIONS.get(orientation)
     return image if turn is None else image.transpose(turn)
@@ -228,7 +244,9 @@ def _check(what: Literal["pixels", "frames"], found: int, limit: int) -> None:
 def _explain(error: Exception, header: FileHeader, raw: bytes | None) -> ImageError:
     """What a decoder's error means, in the words of this package."""
     words = one_line(error)
-    kind = f"a {header.format}" if raw is None else f"a {header.format} of {len(raw):,} bytes"
+    kind = f"{'an' if header.format in ('AVIF', 'MPO') else 'a'} {header.format}"
+    if raw is not None:
+        kind += f" of {len(raw):,} bytes"
     if isinstance(error, MemoryError):
         return ImageError(
             ImageProblem.UNREADABLE, f"is {kind} that needs more memory than there is: make it smaller"

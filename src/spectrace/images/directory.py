@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 # Tags of the standards named above.
 NEW_SUBFILE_TYPE, WIDTH, HEIGHT, BITS_PER_SAMPLE = 254, 256, 257, 258
-STRIP_OFFSETS, ORIENTATION, SAMPLES_PER_PIXEL = 273, 274, 277
-TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS = 322, 323, 324
+STRIP_OFFSETS, ORIENTATION, SAMPLES_PER_PIXEL, ROWS_PER_STRIP, STRIP_SIZES = 273, 274, 277, 278, 279
+TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES = 322, 323, 324, 325
 ICC_PROFILE, EXIF_DIRECTORY, DNG_VERSION = 34675, 34665, 50706
 MPF_IMAGE_COUNT, MPF_ENTRIES = 0xB001, 0xB002
 
@@ -36,6 +36,9 @@ _TYPE_SIZES = {
 }
 _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 _MOST_VALUES = 8
+# The pieces of a TIFF picture: all of them are read, to tell whether they lie in the file.
+MOST_PIECES = 2**18
+_PIECES = frozenset({STRIP_OFFSETS, STRIP_SIZES, TILE_OFFSETS, TILE_SIZES})
 # A classic directory cannot hold more; a BigTIFF one that does is an attack on the reader's time.
 _MOST_ENTRIES = 65_535
 
@@ -54,14 +57,16 @@ class Directory:
     """One directory.
 
     Args:
-        values: the first few whole numbers of each tag that holds such.
+        values: the first few whole numbers of each tag that holds such (all places and sizes of pieces).
         counts: how many values each tag claims to hold.
         outside: bytes that the tags claim to hold outside the directory, all together.
+        reach: where the last of those bytes would end.
     """
 
     values: dict[int, tuple[int, ...]]
     counts: dict[int, int]
     outside: int
+    reach: int
 
     def first(self, tag: int, default: int) -> int:
         """The first value of a tag, or the default where the tag is absent or no whole number."""
@@ -96,21 +101,23 @@ def read_directory(data: bytes, header: Header, offset: int) -> Directory | None
     start, end, entry_size = extent
     values: dict[int, tuple[int, ...]] = {}
     counts: dict[int, int] = {}
-    outside = 0
+    outside = reach = 0
     for entry in range(start, end, entry_size):
         tag, kind, count = struct.unpack_from(header.order + entry_format, data, entry)
         size = _TYPE_SIZES.get(kind, 0) * count
         counts[tag] = count
-        outside += size if size > inline else 0
-        if kind not in _WHOLE_NUMBERS or count < 1:
-            continue
         place = entry + entry_size - inline
         if size > inline:
             (place,) = struct.unpack_from(header.order + offset_format, data, place)
-        layout = f"{header.order}{min(count, _MOST_VALUES)}{_WHOLE_NUMBERS[kind]}"
+            outside += size
+            reach = max(reach, place + size)
+        if kind not in _WHOLE_NUMBERS or count < 1:
+            continue
+        wanted = min(count, MOST_PIECES if tag in _PIECES else _MOST_VALUES)
+        layout = f"{header.order}{wanted}{_WHOLE_NUMBERS[kind]}"
         if place + struct.calcsize(layout) <= len(data):
             values[tag] = struct.unpack_from(layout, data, place)
-    return Directory(values, counts, outside)
+    return Directory(values, counts, outside, reach)
 
 
 def count_directories(data: bytes, header: Header, most: int) -> int:

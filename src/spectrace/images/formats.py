@@ -125,6 +125,8 @@ def not_read(what: str) -> ImageError:
 def _sniff_boxes(raw: bytes) -> str:
     """Tells AVIF from the other formats that are made of ISO base media boxes (ISO 14496-12)."""
     size = min(int.from_bytes(raw[:4], "big"), 256)
+    if len(raw) < max(size, 12):
+        raise ImageError(ImageProblem.TRUNCATED, "ends within its first box: get the file again")
     major, compatible = raw[8:12], raw[16:size]
     brands = {major, *(compatible[i : i + 4] for i in range(0, len(compatible) - 3, 4))}
     if brands & {b"avif", b"avis"}:

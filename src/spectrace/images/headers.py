@@ -9,7 +9,7 @@ from spectrace.images import containers
 from spectrace.images.directory import exif_orientation
 from spectrace.images.formats import FileHeader, sniff
 from spectrace.images.jpeg import read_jpeg_header
-from spectrace.images.png import read_png_header
+from spectrace.images.png import LEAST_PNG, read_png_header
 
 
 def read_header(raw: bytes, most_frames: int) -> FileHeader:
@@ -38,8 +38,18 @@ def read_header(raw: bytes, most_frames: int) -> FileHeader:
 
 def _jpeg(raw: bytes, most_frames: int) -> FileHeader:
     header = read_jpeg_header(raw)
+    if not header.orderly:
+        raise ImageError(
+            ImageProblem.CORRUPT, "is a JPEG with more junk than picture at its start: save it anew"
+        )
     if not header.scan:
         raise ImageError(ImageProblem.TRUNCATED, "is a JPEG that ends before its pixels: get the file again")
+    if header.least_bytes > len(raw) - header.scan:
+        raise ImageError(
+            ImageProblem.CORRUPT,
+            f"states a size of {header.width}x{header.height} pixels, but {len(raw):,} bytes cannot hold "
+            "that many: get the file again",
+        )
     several = header.pictures > 1 and not header.gain_map
     return FileHeader(
         "MPO" if several else "JPEG",
@@ -62,9 +72,10 @@ def _jpeg(raw: bytes, most_frames: int) -> FileHeader:
 def _png(raw: bytes, most_frames: int) -> FileHeader:
     header = read_png_header(raw)
     if header is None:
-        raise ImageError(ImageProblem.CORRUPT, "is a PNG without a header chunk: get the file again")
+        problem = ImageProblem.TRUNCATED if len(raw) < LEAST_PNG else ImageProblem.CORRUPT
+        raise ImageError(problem, "is a PNG without a header chunk: get the file again")
     if not header.orderly:
-        raise ImageError(ImageProblem.CORRUPT, "is a PNG of more than a million chunks: save it anew")
+        raise ImageError(ImageProblem.CORRUPT, "is a PNG in more pieces than any picture needs: save it anew")
     return FileHeader(
         "PNG",
         header.width,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +29,7 @@ _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB,
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _COMMON_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 # Real files have some hundred; millions of empty ones are an attack on the reader's time.
-_MOST_MARKERS = 65_536
+_MOST_MARKERS, _MOST_JUNK = 65_536, 2**20
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _SUBSAMPLINGS = {
     (1, 1): "4:4:4",
@@ -74,7 +75,9 @@ class JpegHeader:
         icc: whether a colour profile stands.
         pictures: how many pictures a multi-picture (MPO) index names, 1 without one.
         gain_map: whether those further pictures are the gain map of a high dynamic range photograph.
-        scan: whether the first scan was reached.
+        scan: place of the first scan in the file, 0 where none was reached.
+        orderly: whether there is so little else before the scan that it was reached in reasonable time.
+        code_lengths: bits of the shortest Huffman codes for a block's DC and for the end of its AC values.
     """
 
     frame: int = 0
@@ -88,7 +91,9 @@ class JpegHeader:
     icc: bool = False
     pictures: int = 1
     gain_map: bool = False
-    scan: bool = False
+    scan: int = 0
+    orderly: bool = True
+    code_lengths: dict[Literal["DC", "AC"], int] = field(default_factory=dict)
 
     @property
     def progressive(self) -> bool:
@@ -98,7 +103,21 @@ class JpegHeader:
     @property
     def common(self) -> bool:
         """Whether the coding is one that decoders know: Huffman, lossy, 8 bits."""
-        return self.frame in _COMMON_FRAMES and self.precision == 8
+        return not self.frame or (self.frame in _COMMON_FRAMES and self.precision == 8)
+
+    @property
+    def least_bytes(self) -> int:
+        """The fewest bytes that could code the pixels, from the number of blocks and the shortest codes."""
+        if not self.components or not self.common or min(min(c[1:3]) for c in self.components) < 1:
+            return 0
+        across, down = (max(c[i] for c in self.components) for i in (1, 2))
+        blocks = sum(
+            -(-self.width * horizontal // (8 * across)) * -(-self.height * vertical // (8 * down))
+            for _, horizontal, vertical, _ in self.components
+        )
+        # In progressive files most AC values of a flat picture are coded in runs of blocks.
+        kinds: tuple[Literal["DC", "AC"], ...] = ("DC",) if self.progressive else ("DC", "AC")
+        return blocks * sum(self.code_lengths.get(kind, 1) for kind in kinds) // 8
 
     @property
     def quality(self) -> int | None:
@@ -157,24 +176,28 @@ def read_jpeg_header(raw: bytes) -> JpegHeader:
         (85, '4:2:2', False)
     """
     header = JpegHeader()
-    position = 2
+    position, junk = 2, 0
     for _ in range(_MOST_MARKERS):
-        position = raw.find(b"\xff", position)
-        if position < 0 or position + 4 > len(raw):
+        marker_place = raw.find(b"\xff", position)
+        junk += marker_place - position
+        if marker_place < 0 or marker_place + 4 > len(raw):
             return header
+        position = marker_place
         marker = raw[position + 1]
+        if junk > _MOST_JUNK:
+            break
         if marker in (0x00, 0xFF):  # stuffing and fill bytes
             position += 1
-            continue
-        if marker in _WITHOUT_LENGTH:
+        elif marker in _WITHOUT_LENGTH:
             position += 2
-            continue
-        if marker in (0xD9, 0xDA):
-            header.scan = marker == 0xDA
+        elif marker in (0xD9, 0xDA):
+            header.scan = position if marker == 0xDA else 0
             return header
-        (length,) = struct.unpack_from(">H", raw, position + 2)
-        _take(header, marker, raw[position + 4 : position + 2 + length])
-        position += 2 + length
+        else:
+            (length,) = struct.unpack_from(">H", raw, position + 2)
+            _take(header, marker, raw[position + 4 : position + 2 + length])
+            position += 2 + length
+    header.orderly = False
     return header
 
 
@@ -187,6 +210,8 @@ def _take(header: JpegHeader, marker: int, segment: bytes) -> None:
             (described[i], described[i + 1] >> 4, described[i + 1] & 15, described[i + 2])
             for i in range(0, len(described) - 2, 3)
         ]
+    elif marker == 0xC4:
+        _take_codes(header, segment)
     elif marker == 0xDB:
         _take_tables(header, segment)
     elif marker == 0xE1 and segment.startswith(b"Exif\0\0"):
@@ -213,6 +238,24 @@ def _take_tables(header: JpegHeader, segment: bytes) -> None:
         table[_ZIGZAG] = np.frombuffer(stored, dtype=">u2" if wide else np.uint8)
         header.tables[number] = table
         position += 1 + size
+
+
+def _take_codes(header: JpegHeader, segment: bytes) -> None:
+    """Notes the shortest DC code, and the code that ends a block, of each Huffman table."""
+    position = 0
+    kind: Literal["DC", "AC"]
+    while position + 17 <= len(segment):
+        counts = segment[position + 1 : position + 17]
+        symbols = segment[position + 17 : position + 17 + sum(counts)]
+        lengths = [length for length, count in enumerate(counts, 1) for _ in range(count)]
+        if segment[position] >> 4:
+            end_of_block = symbols.find(0)
+            # A block filled to its last value needs no end, but three runs of zeros and a value: 5 bits.
+            kind, shortest = "AC", min(5, lengths[end_of_block]) if end_of_block >= 0 else 1
+        else:
+            kind, shortest = "DC", min(lengths, default=1)
+        header.code_lengths[kind] = min(shortest, header.code_lengths.get(kind, shortest))
+        position += 17 + len(lengths)
 
 
 def _multi_picture_count(index: bytes) -> int:
