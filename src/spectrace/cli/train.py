@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--seed", "seeds", type=click.IntRange(min=0), multiple=True, help="Seed; repeat for several runs.")
+@click.option(
+    "--seed", "seeds", type=click.IntRange(min=0), multiple=True, help="Seed; repeat for several runs."
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run [runs/...].")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that read pictures [the recipe's].")
 @click.option("--resume/--fresh", default=True, help="Go on where a run stopped, or start anew [resume].")
-@click.option("--real", type=click.Path(path_type=Path), help="Folder of camera pictures, in place of the recipe's.")
+@click.option(
+    "--real", type=click.Path(path_type=Path), help="Folder of camera pictures, in place of the recipe's."
+)
 @click.option("--generated", type=click.Path(path_type=Path), help="Folder of generated pictures.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(
@@ -37,8 +41,8 @@ def command(
 ) -> int:
     """Train a detector as RECIPE (a TOML file) says, and export it with its card.
 
-    Each run has a folder with model.onnx, log.jsonl (one line an epoch), the recipe, and the lists of pictures that
-    were left out. A run that was stopped goes on where it was. The models' paths are printed to stdout.
+    Each run has a folder with model.onnx, log.jsonl (one line an epoch), the recipe, and the lists of
+    pictures that were left out. A run that was stopped goes on where it was. The models' paths are printed to stdout.
     """
     if (real is None) != (generated is None):
         raise UsageError("only one of --real and --generated is given: wanted both folders or none")

@@ -48,7 +48,9 @@ def load_checkpoint(folder: Path, digest: str, seed: int) -> dict[str, Any] | No
         state: dict[str, Any] = torch.load(path, weights_only=True)
         found = (str(state["digest"]), int(state["seed"]))
     except Exception as error:  # torch raises whatever the unpickler meets
-        raise RecipeError(f"{path} is no checkpoint of Spectrace ({error!r:.120}): start with --fresh") from error
+        raise RecipeError(
+            f"{path} is no checkpoint of Spectrace ({error!r:.120}): start with --fresh"
+        ) from error
     if found != (digest, seed):
         raise RecipeError(
             f"{folder} holds a run of another recipe, data or seed (digest {found[0][:8]}, seed {found[1]}; "

@@ -62,9 +62,7 @@ class Cutter:
         """
         return self.cut(decode(path).pixels, count, rng)
 
-    def cut(
-        self, pixels: NDArray[np.uint8], count: int, rng: np.random.Generator
-    ) -> NDArray[np.uint8]:
+    def cut(self, pixels: NDArray[np.uint8], count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Cut ``count`` tiles, ``uint8 [count, 3, tile, tile]``, from one augmented version of the picture.
 
         Raises:

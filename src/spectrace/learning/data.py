@@ -35,7 +35,7 @@ class TrainingTiles(Dataset[_Item]):
     def __getitem__(self, index: int) -> _Item:
         """One tile ``uint8 [1, 3, S, S]``, its class, and the pictures that failed before it was found."""
         rng = np.random.default_rng([_TRAIN, self.seed, index])
-        problems = []
+        problems: list[Problem] = []
         for _ in range(_REDRAWS):
             entry = self.sampler.draw(index, rng)
             result = attempt(self.cutter, entry.path, entry.name, 1, rng)

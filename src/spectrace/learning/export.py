@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -53,7 +54,7 @@ def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
         )
     assert program is not None
     model = program.model_proto
-    del model.metadata_props[:]
+    _strip_notes(model)
     model.producer_name, model.producer_version = "spectrace", __version__
     write_card(model, card)
     temporary = path.with_name(f"{path.name}.part")
@@ -118,8 +119,25 @@ def recipe_of_card(recipe: Recipe) -> dict[str, object]:
     return fields
 
 
+def _strip_notes(model: onnx.ModelProto) -> None:
+    """Remove the exporter's notes: they hold stack traces with this machine's paths."""
+    graph = model.graph
+    for noted in (
+        model,
+        graph,
+        *graph.node,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+        *graph.initializer,
+    ):
+        del noted.metadata_props[:]
+    for node in graph.node:
+        node.doc_string = ""
+
+
 @contextlib.contextmanager
-def _quiet_logging() -> contextlib.AbstractContextManager[None]:
+def _quiet_logging() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -21,8 +21,10 @@ class DetectorNetwork(nn.Module):
         >>> from spectrace.learning.networks.linear import Linear
         >>> from spectrace.learning.representations import Pixels
         >>> tiles = torch.zeros(4, 3, 16, 16, dtype=torch.uint8)
-        >>> DetectorNetwork(Pixels(), Linear(1, 16))(tiles).shape, DetectorNetwork(Pixels(), Linear(5, 16))(tiles).shape
-        (torch.Size([4, 1, 1]), torch.Size([4, 5, 1, 1]))
+        >>> DetectorNetwork(Pixels(), Linear(1, 16))(tiles).shape
+        torch.Size([4, 1, 1])
+        >>> DetectorNetwork(Pixels(), Linear(5, 16))(tiles).shape
+        torch.Size([4, 5, 1, 1])
     """
 
     def __init__(self, representation: Representation, network: Network) -> None:

@@ -32,12 +32,13 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         real, generated: two folders, split by hash of the content.
         train_split, val_split: names of the splits; ``unseen`` is refused.
         exclude: rows left out of training and validation, by column: ``{pair = ["quiz6"]}`` holds one out.
-        source_temperature: a source of n pictures is drawn with weight n ** temperature: 0 draws every source
-            alike, 1 every picture alike.
+        source_temperature: a source of n pictures is drawn with weight n ** temperature: 0 draws every
+            source alike, 1 every picture alike.
         min_side: pictures with a shorter side are left out; the tile size when smaller.
         window: larger pictures are first cut to a random window of so many pixels a side, on JPEG's 8 x 8 grid.
         augment: perturbation specs, applied in order to both classes alike.
-        grid: tiles are cut at multiples of so many pixels; 8 keeps the phase of JPEG's blocks, as detection does.
+        grid: tiles are cut at multiples of so many pixels; 8 keeps the phase of JPEG's blocks, as
+            detection does.
         val_tiles: tiles of each validation picture.
     """
 
@@ -46,11 +47,11 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     generated: str = ""
     train_split: str = "train"
     val_split: str = "val"
-    exclude: dict[Literal["generator", "source", "family", "pair"], list[str]] = {}  # noqa: RUF012
+    exclude: dict[Literal["generator", "source", "family", "pair"], list[str]] = {}
     source_temperature: _Share = 0.0
     min_side: _Count = 1
     window: _Count = 512
-    augment: list[str] = []  # noqa: RUF012
+    augment: list[str] = []
     grid: _Count = 1
     val_tiles: _Count = 4
 
@@ -83,7 +84,7 @@ class CardRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     kind: str = "frequency"
     description: str = ""
     licence: str = "Apache-2.0"
-    stability: list[str] = []  # noqa: RUF012
+    stability: list[str] = []
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -132,7 +133,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     )
 
     def digest(self, manifest: Manifest) -> str:
-        """SHA-256 (hex) of all that decides the result: the recipe without seeds, workers, card and paths, and the data."""
+        """SHA-256 (hex) of what decides the result: the data, and all but seeds, workers and card."""
         fields = msgspec.to_builtins(self)
         for name in ("seeds", "workers", "card"):
             del fields[name]

@@ -105,7 +105,7 @@ class LogDCT(Representation):
         return (self.raw(tiles) - self.mean) * self.scale
 
     def standardise(self, mean: NDArray[np.float64], std: NDArray[np.float64]) -> None:
-        """Take the training statistics, each ``[3, S, S]``; a coefficient that never varied is left unscaled."""
+        """Take the training statistics, each ``[3, S, S]``; what never varied is left unscaled."""
         scale = np.where(std > 1e-6, 1.0 / np.maximum(std, 1e-6), 1.0)
         self.mean.copy_(torch.from_numpy(mean))
         self.scale.copy_(torch.from_numpy(scale))

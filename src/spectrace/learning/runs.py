@@ -28,7 +28,7 @@ class Run:
 
 
 def run_folder(recipe: Recipe, manifest: Manifest, seed: int, out: Path | None, several: bool) -> Path:
-    """Where a run lives: ``runs/<recipe>-<digest>-seed<k>``, or ``out`` (with ``seed<k>`` below for several)."""
+    """Where a run lives: ``runs/<recipe>-<digest>-seed<k>``, or ``out`` (``out/seed<k>`` when several)."""
     if out is None:
         return Path("runs") / f"{recipe.name}-{recipe.digest(manifest)[:8]}-seed{seed}"
     return out / f"seed{seed}" if several else out

@@ -111,7 +111,7 @@ class Sampler:
     temperature: float
 
     def draw(self, index: int, rng: np.random.Generator) -> Entry:
-        """The picture of the ``index``-th sample: classes take turns, source and picture come from ``rng``."""
+        """The picture of sample ``index``: classes take turns, source and picture come from ``rng``."""
         groups, weights = self._groups[index % self.classes]
         members = groups[int(np.searchsorted(weights, rng.random(), side="right"))]
         return self.entries[int(members[rng.integers(len(members))])]

@@ -54,7 +54,7 @@ class ValidationSet:
         """Run the network over all tiles; it is left in evaluation mode."""
         network.eval()
         with torch.inference_mode():
-            logits = torch.cat([network(tiles) for tiles in self.tiles.split(_BATCH)])
+            logits = torch.cat([network(tiles) for tiles in torch.split(self.tiles, _BATCH)])
             targets = torch.from_numpy(np.repeat(self.targets, self.count))
             losses = patch_losses(logits, targets).numpy().reshape(-1, self.count).mean(1)
         pooled = logits.flatten(2 if logits.ndim == 4 else 1).mean(-1).numpy()
@@ -91,6 +91,7 @@ def load_validation(
     cutter: Cutter,
     count: int,
     classes: list[str],
+    *,
     workers: int,
     visit: Callable[[int], None],
 ) -> tuple[ValidationSet, Survey]:

@@ -1,4 +1,7 @@
-"""Networks by id: one file a network, each registering itself; a new file in this folder is found by itself."""
+"""Networks by id.
+
+One file a network, which registers itself; a new file in this folder needs no other edit.
+"""
 
 from __future__ import annotations
 
