@@ -31,7 +31,7 @@ def draw_legend(
     Example:
         >>> ramp = np.zeros((255, 3), np.uint8)
         >>> draw_legend(64, ramp, 5.0, not_scored=(60, 60, 60), hatching=(120, 120, 120)).shape
-        (107, 320, 3)
+        (94, 320, 3)
     """
     width = max(width, _NARROWEST)
     scale = min(max(width / _COMFORTABLE, 1.0), _LARGEST_SCALE)
