@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,7 +124,14 @@ class Fingerprint:
             UsageError: the sizes or colours differ.
         """
         _require_same(self, other)
-        return replace(self, **{part: getattr(self, part).merge(getattr(other, part)) for part in _PARTS})
+        return Fingerprint(
+            self.size,
+            self.colour,
+            self.dct.merge(other.dct),
+            self.log_dct.merge(other.log_dct),
+            self.power.merge(other.power),
+            self.radial.merge(other.radial),
+        )
 
     def save(self, path: Path) -> None:
         """Write to a compressed .npz file, without pickle."""
@@ -161,7 +168,7 @@ class Fingerprint:
             wanted = getattr(empty, part).mean.shape
             if moments.mean.shape != wanted or moments.squares.shape != wanted:
                 raise UsageError(f"{path}: {part} is {moments.mean.shape}, wanted {wanted}: make it again")
-        return replace(empty, **parts)
+        return cls(empty.size, empty.colour, *(parts[part] for part in _PARTS))
 
 
 def difference(fingerprint: Fingerprint, reference: Fingerprint) -> NDArray[np.float64]:
