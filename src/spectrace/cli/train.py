@@ -42,7 +42,8 @@ def command(
     """Train a detector as RECIPE (a TOML file) says, and export it with its card.
 
     Each run has a folder with model.onnx, log.jsonl (one line an epoch), the recipe, and the lists of
-    pictures that were left out. A run that was stopped goes on where it was. The models' paths are printed to stdout.
+    pictures that were left out. A run that was stopped goes on where it was. The models' paths are printed
+    to stdout.
     """
     if (real is None) != (generated is None):
         raise UsageError("only one of --real and --generated is given: wanted both folders or none")

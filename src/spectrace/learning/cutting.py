@@ -14,6 +14,7 @@ from spectrace.images.decode import decode
 from spectrace.images.perturbations import Chain, Perturbation, parse
 from spectrace.images.tiles import JPEG_BLOCK, cut_tiles
 from spectrace.learning.recipes import Recipe
+from spectrace.learning.sampling import Entry
 
 _TRIES = 8
 
@@ -53,15 +54,6 @@ class Cutter:
         augment = tuple(parse(spec) for spec in data.augment)
         return cls(recipe.tile, data.min_side, data.window, data.grid, augment)
 
-    def read(self, path: Path, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Decode a picture and cut tiles from it.
-
-        Raises:
-            ImageError: it cannot be read.
-            TooSmallError: it is, or ends up, smaller than a tile.
-        """
-        return self.cut(decode(path).pixels, count, rng)
-
     def cut(self, pixels: NDArray[np.uint8], count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Cut ``count`` tiles, ``uint8 [count, 3, tile, tile]``, from one augmented version of the picture.
 
@@ -96,16 +88,44 @@ class Problem:
     too_small: bool
 
 
+class Pictures:
+    """Decodes pictures, and keeps the first ones while they fit a budget.
+
+    Decoding is nearly half of the work of cutting a tile. Each worker process keeps its own.
+
+    Args:
+        budget: bytes of pixels to keep.
+    """
+
+    def __init__(self, budget: int = 0) -> None:
+        self._left = budget
+        self._kept: dict[Path, NDArray[np.uint8]] = {}
+
+    def pixels(self, path: Path) -> NDArray[np.uint8]:
+        """Pixels ``uint8 [H, W, 3]``, not to be written to.
+
+        Raises:
+            ImageError: the picture cannot be read.
+        """
+        if path in self._kept:
+            return self._kept[path]
+        pixels = decode(path).pixels
+        if pixels.nbytes <= self._left:
+            self._left -= pixels.nbytes
+            self._kept[path] = pixels
+        return pixels
+
+
 def attempt(
-    cutter: Cutter, path: Path, name: str, count: int, rng: np.random.Generator
+    cutter: Cutter, pictures: Pictures, entry: Entry, count: int, rng: np.random.Generator
 ) -> NDArray[np.uint8] | Problem:
     """Cut tiles from a picture; what is wrong with it is returned, not raised."""
     try:
-        return cutter.read(path, count, rng)
+        return cutter.cut(pictures.pixels(entry.path), count, rng)
     except TooSmallError as error:
-        return Problem(name, str(error), too_small=True)
+        return Problem(entry.name, str(error), too_small=True)
     except ImageError as error:
-        return Problem(name, str(error), too_small=False)
+        return Problem(entry.name, str(error), too_small=False)
 
 
 def _window(pixels: NDArray[np.uint8], window: int, rng: np.random.Generator) -> NDArray[np.uint8]:

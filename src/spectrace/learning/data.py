@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from spectrace.errors import RecipeError
-from spectrace.learning.cutting import Cutter, Problem, attempt
+from spectrace.learning.cutting import Cutter, Pictures, Problem, attempt
 from spectrace.learning.sampling import Entry, Sampler
 
 _TRAIN, _SURVEY, _VALIDATION = range(3)
@@ -26,11 +26,18 @@ class TrainingTiles(Dataset[_Item]):
     """The endless training stream: sample ``index`` is the same whoever computes it, and whenever.
 
     Pictures that fail on the way (since the survey) are replaced by another draw.
+
+    Args:
+        sampler: draws pictures.
+        cutter: cuts tiles.
+        seed: of the run.
+        pictures: decodes and keeps pictures, in each process its own.
     """
 
     sampler: Sampler
     cutter: Cutter
     seed: int
+    pictures: Pictures
 
     def __getitem__(self, index: int) -> _Item:
         """One tile ``uint8 [1, 3, S, S]``, its class, and the pictures that failed before it was found."""
@@ -38,7 +45,7 @@ class TrainingTiles(Dataset[_Item]):
         problems: list[Problem] = []
         for _ in range(_REDRAWS):
             entry = self.sampler.draw(index, rng)
-            result = attempt(self.cutter, entry.path, entry.name, 1, rng)
+            result = attempt(self.cutter, self.pictures, entry, 1, rng)
             if not isinstance(result, Problem):
                 return result, entry.target, problems
             problems.append(result)
@@ -68,7 +75,7 @@ class PictureTiles(Dataset["tuple[NDArray[np.uint8] | None, int, list[Problem]]"
         """Tiles ``uint8 [count, 3, S, S]`` and the picture's index; or the problem."""
         entry = self.entries[index]
         rng = np.random.default_rng([*self.stream, entry.key])
-        result = attempt(self.cutter, entry.path, entry.name, self.count, rng)
+        result = attempt(self.cutter, Pictures(), entry, self.count, rng)
         if isinstance(result, Problem):
             return None, index, [result]
         return result, index, []

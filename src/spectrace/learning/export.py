@@ -111,7 +111,7 @@ def recipe_of_card(recipe: Recipe) -> dict[str, object]:
     """The recipe as plain values, without the paths of this machine and without the card's own words."""
     fields: dict[str, object] = msgspec.to_builtins(recipe)
     data = dict(msgspec.to_builtins(recipe.data))
-    for name in ("manifest", "real", "generated"):
+    for name in ("manifest", "real", "generated", "cache_mib"):
         del data[name]
     fields["data"] = data
     for name in ("card", "seeds", "workers"):

@@ -18,7 +18,7 @@ from torch import Tensor
 from spectrace.corpora.manifest import Manifest
 from spectrace.errors import RecipeError
 from spectrace.learning.checkpoints import LOG, Log, load_checkpoint, save_checkpoint
-from spectrace.learning.cutting import Cutter
+from spectrace.learning.cutting import Cutter, Pictures
 from spectrace.learning.data import Batch, Survey, TrainingTiles, batches, survey
 from spectrace.learning.network import DetectorNetwork, build_detector, patch_losses, penalty
 from spectrace.learning.progress import Progress, Silent
@@ -198,7 +198,9 @@ class _Training:
         self.steps = self.recipe.steps_per_epoch or max(1, len(usable) // batch)
         sampler = Sampler(tuple(usable), len(self.classes), self.recipe.data.source_temperature)
         samples = range(self.epoch * self.steps * batch, self.recipe.epochs * self.steps * batch)
-        return batches(TrainingTiles(sampler, self.cutter, self.seed), samples, batch, self.workers)
+        pictures = Pictures(self.recipe.data.cache_mib * 2**20 // max(1, self.workers))
+        tiles = TrainingTiles(sampler, self.cutter, self.seed, pictures)
+        return batches(tiles, samples, batch, self.workers)
 
     def run_epoch(self, stream: Iterator[Batch], validation: ValidationSet) -> dict[str, float | int]:
         """Train for an epoch and validate; returns the epoch's line of the log."""

@@ -34,12 +34,15 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         exclude: rows left out of training and validation, by column: ``{pair = ["quiz6"]}`` holds one out.
         source_temperature: a source of n pictures is drawn with weight n ** temperature: 0 draws every
             source alike, 1 every picture alike.
-        min_side: pictures with a shorter side are left out; the tile size when smaller.
-        window: larger pictures are first cut to a random window of so many pixels a side, on JPEG's 8 x 8 grid.
+        min_side: pictures with a shorter side are left out. Small pictures lose those augmentations that
+            leave no room for a tile, so a class with more of them could be told by that.
+        window: larger pictures are first cut to a random window of so many pixels a side, on the 8 x 8
+            grid of JPEG.
         augment: perturbation specs, applied in order to both classes alike.
         grid: tiles are cut at multiples of so many pixels; 8 keeps the phase of JPEG's blocks, as
             detection does.
         val_tiles: tiles of each validation picture.
+        cache_mib: memory for decoded training pictures, over all workers; has no influence on the result.
     """
 
     manifest: str = ""
@@ -54,6 +57,7 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     augment: list[str] = []
     grid: _Count = 1
     val_tiles: _Count = 4
+    cache_mib: Annotated[int, Meta(ge=0)] = 1024
 
 
 class RepresentationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -137,7 +141,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         fields = msgspec.to_builtins(self)
         for name in ("seeds", "workers", "card"):
             del fields[name]
-        for name in ("manifest", "real", "generated"):
+        for name in ("manifest", "real", "generated", "cache_mib"):
             del fields["data"][name]
         fields["manifest"] = manifest.digest()
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
