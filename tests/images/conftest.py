@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,7 +23,13 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png_file(
-    width: int, height: int, depth: int, colour: int, rows: bytes, *extra: tuple[bytes, bytes], interlace: int = 0
+    width: int,
+    height: int,
+    depth: int,
+    colour: int,
+    rows: bytes,
+    *extra: tuple[bytes, bytes],
+    interlace: int = 0,
 ) -> bytes:
     """A PNG made by hand: what Pillow cannot write, or what lies about itself."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
@@ -90,3 +97,15 @@ def make_files() -> dict[str, bytes]:
 def files() -> dict[str, bytes]:
     """One small file of every format and kind, by a telling name."""
     return make_files()
+
+
+@pytest.fixture(scope="session")
+def make_png() -> Callable[..., bytes]:
+    """``(width, height, depth, colour type, filtered rows, *extra chunks, interlace=0) -> file``."""
+    return png_file
+
+
+@pytest.fixture(scope="session")
+def make_chunk() -> Callable[[bytes, bytes], bytes]:
+    """``(kind, body) -> PNG chunk``."""
+    return png_chunk

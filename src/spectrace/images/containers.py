@@ -174,11 +174,7 @@ def read_tiff_header(raw: bytes, most_frames: int) -> FileHeader:
     tile = first.first(directory.TILE_WIDTH, 0) * first.first(directory.TILE_HEIGHT, 0)
     if samples > _MOST_TIFF_SAMPLES:
         raise not_read(f"a TIFF of {samples} samples a pixel")
-    if 0 < strips < -(-height // max(1, rows)):
-        raise ImageError(
-            ImageProblem.CORRUPT,
-            f"states a height of {height} pixels, but has strips for {strips * rows}: get the file again",
-        )
+    lacking = 0 < strips < -(-height // max(1, rows))
     if pieces > directory.MOST_PIECES or first.outside > len(raw) or tile > 4 * max(width * height, 2**20):
         raise ImageError(ImageProblem.CORRUPT, "is a TIFF whose directory makes no sense: save it anew")
     ends = [
@@ -199,6 +195,7 @@ def read_tiff_header(raw: bytes, most_frames: int) -> FileHeader:
         orientation=orientation if 1 <= orientation <= 8 else 1,
         icc=directory.ICC_PROFILE in first.counts,
         exif=directory.EXIF_DIRECTORY in first.counts,
+        fault=f"states {height} rows of pixels, but has {strips * rows}" if lacking else None,
         complete=max(first.reach, *ends, 0) <= len(raw),
     )
 

@@ -134,13 +134,14 @@ def _decode_array(array: NDArray[Any], limits: Limits) -> Picture:
 
 def _decode_file(raw: bytes, limits: Limits) -> Picture:
     header = read_header(raw, limits.frames)
-    if header.format != "AVIF" and not header.width * header.height:
-        raise ImageError(
-            ImageProblem.CORRUPT if header.complete else ImageProblem.TRUNCATED,
-            f"states a size of {header.width}x{header.height} pixels: get the file again",
-        )
     _check("pixels", header.width * header.height, limits.pixels)
     _check("frames", header.frames, limits.frames)
+    fault = header.fault
+    if header.format != "AVIF" and not header.width * header.height:
+        fault = f"states a size of {header.width}x{header.height} pixels"
+    if fault is not None:
+        problem = ImageProblem.CORRUPT if header.complete else ImageProblem.TRUNCATED
+        raise ImageError(problem, f"is a {header.format} that {fault}: get the file again")
     try:
         return _load(raw, raw, header, limits)
     except ImageError:
@@ -173,10 +174,8 @@ def _load(raw: bytes, decodable: bytes, header: FileHeader, limits: Limits) -> P
     mode = image.mode
     image.load()
     if header.format == "PNG" and _may_lack_rows(image) and not holds_all_rows(decodable):
-        raise ImageError(
-            ImageProblem.TRUNCATED,
-            f"states a height of {image.height} pixels, but has fewer rows: get the file again",
-        )
+        fault = f"is a PNG that states {image.height} rows of pixels, but has fewer: get the file again"
+        raise ImageError(ImageProblem.TRUNCATED, fault)
     # Pillow turns a TIFF itself, and only a TIFF.
     upright = image if header.format == "TIFF" else _turn(image, header.orientation)
     pixels = image_to_rgb(upright, header.bit_depth, inverted=header.inverted)

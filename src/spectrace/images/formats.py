@@ -57,6 +57,7 @@ class FileHeader:
         icc: whether a colour profile stands.
         exif: whether EXIF stands.
         complete: whether the file reaches the end that its structure announces.
+        fault: why the file is not worth decoding although it could be, for the message.
         common: whether the coding is one that decoders know.
         inverted: whether CMYK values are stored turned around, as Adobe does.
     """
@@ -73,6 +74,7 @@ class FileHeader:
     icc: bool = False
     exif: bool = False
     complete: bool = True
+    fault: str | None = None
     common: bool = True
     inverted: bool = True
 

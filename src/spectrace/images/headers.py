@@ -44,12 +44,9 @@ def _jpeg(raw: bytes, most_frames: int) -> FileHeader:
         )
     if not header.scan:
         raise ImageError(ImageProblem.TRUNCATED, "is a JPEG that ends before its pixels: get the file again")
+    fault = None
     if header.least_bytes > len(raw) - header.scan:
-        raise ImageError(
-            ImageProblem.CORRUPT,
-            f"states a size of {header.width}x{header.height} pixels, but {len(raw):,} bytes cannot hold "
-            "that many: get the file again",
-        )
+        fault = f"states {header.width}x{header.height} pixels, which {len(raw):,} bytes cannot hold"
     several = header.pictures > 1 and not header.gain_map
     return FileHeader(
         "MPO" if several else "JPEG",
@@ -64,6 +61,7 @@ def _jpeg(raw: bytes, most_frames: int) -> FileHeader:
         icc=header.icc,
         exif=header.exif is not None,
         complete=b"\xff\xd9" in raw[-64:],
+        fault=fault,
         common=header.common,
         inverted=header.adobe,
     )

@@ -12,6 +12,7 @@ from PIL import Image
 from spectrace.errors import ImageError, ImageProblem
 
 _PIECE = 2**20
+_LONGEST_NAME = 300
 
 
 def source_name(source: object) -> str:
@@ -36,6 +37,8 @@ def source_name(source: object) -> str:
     except Exception:  # an os.PathLike may raise anything
         text = ""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    if len(shown) > _LONGEST_NAME:
+        shown = f"{shown[: _LONGEST_NAME // 2]}...{shown[-_LONGEST_NAME // 2 :]}"
     return shown or f"the {type(source).__name__} given"
 
 

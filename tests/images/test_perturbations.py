@@ -1,0 +1,358 @@
+"""The perturbations: the spec language, what each operation does, and that chance is the caller's."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
+from scipy import ndimage
+
+from spectrace.errors import UsageError
+from spectrace.images.codecs import SUBSAMPLINGS, encode_jpeg, encode_webp
+from spectrace.images.decode import decode
+from spectrace.images.operations import KERNELS
+from spectrace.images.perturbations import Chain, Choice, Perturbation, Range, apply, names, parse
+from spectrace.images.registry import Parameter, register
+
+Pixels = np.ndarray
+
+EVERY = {
+    "identity": "identity",
+    "flip": "flip",
+    "jpeg": "jpeg(quality=60..95, subsampling=4:4:4|4:2:0)",
+    "webp": "webp(quality=30..90)",
+    "resize": "resize(scale=0.3..2.5, kernel=nearest|bilinear|bicubic|lanczos)",
+    "crop-resize": "crop-resize(fraction=0.05..0.2)",
+    "blur": "blur(sigma=0..2)",
+    "noise": "noise(std=5..20)",
+    "gamma": "gamma(gamma=0.5..2)",
+}
+
+
+def picture(height: int = 32, width: int = 40, seed: int = 0) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+# The language
+
+
+@pytest.mark.parametrize(
+    ("spec", "written"),
+    [
+        ("jpeg(quality=75, subsampling=4:2:0)", "jpeg(quality=75, subsampling=4:2:0)"),
+        ("  jpeg ( subsampling=4:4:4,quality=75 ) ", None),
+        (
+            "resize(scale=0.5, kernel=lanczos) + jpeg(quality=80)",
+            "resize(scale=0.5, kernel=lanczos) + jpeg(quality=80)",
+        ),
+        ("jpeg(quality=60..95)@0.5", "jpeg(quality=60..95)@0.5"),
+        ("resize(scale=0.5,kernel=lanczos|bicubic)+flip@.25+noise(std=1e1)", None),
+        ("identity", "identity"),
+        ("identity()", "identity"),
+        ("blur(sigma=.5..1.)", "blur(sigma=0.5..1.0)"),
+        ("jpeg(quality=60|75|90)", "jpeg(quality=60|75|90)"),
+        ("noise(std=1e+1)", "noise(std=10.0)"),
+    ],
+)
+def test_a_spec_is_read_and_written_back(spec: str, written: str | None) -> None:
+    parsed = parse(spec)
+    if written is not None:
+        assert str(parsed) == written
+    assert parse(str(parsed)) == parsed
+    assert str(parse(str(parsed))) == str(parsed)
+
+
+def test_what_a_spec_means() -> None:
+    assert parse("jpeg(quality=75)") == Perturbation("jpeg", (("quality", 75),))
+    assert parse("flip + flip@0.5") == Chain((Perturbation("flip"), Perturbation("flip", (), 0.5)))
+    assert parse("blur(sigma=1..2)") == Perturbation("blur", (("sigma", Range(1, 2)),))
+    assert parse("jpeg(subsampling=4:4:4|4:2:0, quality=9)") == Perturbation(
+        "jpeg", (("quality", 9), ("subsampling", Choice(("4:4:4", "4:2:0"))))
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("", "write them like"),
+        ("   ", "write them like"),
+        ("+", "write them like"),
+        ("flip +", "write them like"),
+        ("flip flip", "write them like"),
+        ("flip, flip", "write them like"),
+        ("jpeg(quality=75", "write them like"),
+        ("jpeg(quality=(75))", "write them like"),
+        ("sharpen", "blur, crop-resize, flip, gamma, identity, jpeg, noise, resize, webp"),
+        ("jpeg", "needs quality"),
+        ("jpeg(75)", "name=value"),
+        ("jpeg(quality=)", "name=value"),
+        ("jpeg(quality=75,)", "name=value"),
+        ("jpeg(quality=75, quality=80)", "twice"),
+        ("jpeg(sigma=1)", "has no parameter 'sigma'"),
+        ("flip(sigma=1)", "has no parameter 'sigma'"),
+        ("jpeg(quality=0)", "1 to 100"),
+        ("jpeg(quality=101)", "1 to 100"),
+        ("jpeg(quality=0..50)", "1 to 100"),
+        ("jpeg(quality=50|101)", "1 to 100"),
+        ("jpeg(quality=75.5)", "1 to 100"),
+        ("jpeg(quality=good)", "1 to 100"),
+        ("jpeg(quality=90..60)", "lower one first"),
+        ("jpeg(quality=75, subsampling=4:1:1)", "4:4:4|4:2:2|4:2:0"),
+        ("jpeg(quality=75, subsampling=1..2)", "4:4:4|4:2:2|4:2:0"),
+        ("webp(quality=-1)", "0 to 100"),
+        ("webp(quality=101)", "0 to 100"),
+        ("resize(scale=0)", "above 0"),
+        ("resize(scale=-1)", "above 0"),
+        ("resize(scale=0..1)", "above 0"),
+        ("resize(scale=1e9)", "above 0 to 16"),
+        ("resize(scale=0.5, kernel=box)", "nearest|bilinear|bicubic|lanczos"),
+        ("crop-resize(fraction=1)", "0 to 0.99"),
+        ("crop-resize(fraction=-0.1)", "0 to 0.99"),
+        ("blur(sigma=-1)", "0 to 100"),
+        ("blur(sigma=nan)", "0 to 100"),
+        ("noise(std=1e999)", "0 to 255"),
+        ("gamma(gamma=0)", "0.05 to 20"),
+        ("flip@2", "between 0 and 1"),
+        ("flip@-0.5", "between 0 and 1"),
+        ("flip@often", "between 0 and 1"),
+    ],
+)
+def test_a_bad_spec_is_refused_when_it_is_read(spec: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(spec)
+    assert says in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@given(st.text(alphabet="jpegflipquality=()+@|.,:-0123456789 \n", max_size=40))
+def test_any_text_is_read_or_refused(spec: str) -> None:
+    try:
+        parsed = parse(spec)
+    except UsageError:
+        return
+    assert parse(str(parsed)) == parsed
+
+
+def test_a_name_is_registered_once() -> None:
+    assert names() == sorted(EVERY)
+    with pytest.raises(UsageError, match="registered already"):
+        register("jpeg", Parameter("quality", "int", 1, 100))(lambda pixels, rng, quality: pixels)
+
+
+# Chance
+
+
+@pytest.mark.parametrize(
+    "spec", [*EVERY.values(), " + ".join(EVERY.values()), "flip@0.5 + jpeg(quality=10..90)@0.5"]
+)
+def test_the_same_seed_gives_the_same_bytes(spec: str) -> None:
+    pixels = picture()
+    for seed in range(4):
+        first, second = apply(spec, pixels, seed), apply(parse(spec), pixels, np.random.default_rng(seed))
+        assert first.tobytes() == second.tobytes()
+        assert first.shape == second.shape
+
+
+def test_ranges_are_drawn_whole_and_inclusive_at_each_call() -> None:
+    rng = np.random.default_rng(0)
+    pixels = picture(16, 16)
+    step, seen = parse("jpeg(quality=60..63)"), set()
+    outputs = {quality: apply(f"jpeg(quality={quality})", pixels).tobytes() for quality in range(60, 64)}
+    for _ in range(60):
+        result = step(pixels, rng).tobytes()
+        seen |= {quality for quality, output in outputs.items() if output == result}
+        assert result in outputs.values()
+    assert seen == {60, 61, 62, 63}
+    scales = {apply("resize(scale=0.5..1)", picture(100, 100), rng).shape[0] for _ in range(60)}
+    assert min(scales) >= 50
+    assert max(scales) <= 100
+    assert len(scales) > 15
+
+
+def test_choices_and_probabilities_come_out_as_often_as_stated() -> None:
+    rng = np.random.default_rng(0)
+    pixels = picture(8, 8)
+    flips = sum(apply("flip@0.3", pixels, rng).tobytes() != pixels.tobytes() for _ in range(1000))
+    assert abs(flips - 300) < 60  # four standard deviations
+    kernels = {kernel: apply(f"resize(scale=2, kernel={kernel})", pixels).tobytes() for kernel in KERNELS}
+    drawn = [apply("resize(scale=2, kernel=nearest|lanczos)", pixels, rng).tobytes() for _ in range(400)]
+    assert set(drawn) == {kernels["nearest"], kernels["lanczos"]}
+    assert abs(drawn.count(kernels["nearest"]) - 200) < 40
+    never = [apply("flip@0", pixels, rng).tobytes() == pixels.tobytes() for _ in range(50)]
+    assert all(never)
+
+
+# The operations
+
+
+@pytest.mark.parametrize("subsampling", SUBSAMPLINGS)
+def test_jpeg_quality_and_subsampling_are_really_applied(subsampling: str) -> None:
+    pixels = picture()
+    for quality in [1, 10, 49, 50, 51, 75, 95, 100]:
+        raw = encode_jpeg(pixels, quality, subsampling)
+        facts = decode(raw).facts
+        assert (facts.jpeg_quality, facts.subsampling, facts.progressive) == (quality, subsampling, False)
+        scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+        with Image.open(io.BytesIO(raw)) as image:
+            # The first and last entries of the standard's luminance and chrominance tables, scaled by hand.
+            for table, first, last in [(0, 16, 99), (1, 17, 99)]:
+                wanted = [min(255, max(1, (entry * scale + 50) // 100)) for entry in (first, last)]
+                assert [image.quantization[table][0], image.quantization[table][-1]] == wanted
+            assert ["4:4:4", "4:2:2", "4:2:0"][get_sampling(image)] == subsampling
+        spec = f"jpeg(quality={quality}, subsampling={subsampling})"
+        np.testing.assert_array_equal(apply(spec, pixels), decode(raw).pixels)
+
+
+def test_jpeg_defaults_to_halved_chroma() -> None:
+    np.testing.assert_array_equal(
+        apply("jpeg(quality=80)", picture()), apply("jpeg(quality=80, subsampling=4:2:0)", picture())
+    )
+
+
+def test_webp_is_lossy_and_follows_its_quality(photographs: dict[str, Pixels]) -> None:
+    photograph = photographs["astronaut"][:128, :128]
+    sizes = [len(encode_webp(photograph, quality)) for quality in (0, 20, 50, 80, 100)]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) == 5
+    assert encode_webp(photograph, 80)[12:16] == b"VP8 "
+    np.testing.assert_array_equal(
+        apply("webp(quality=50)", photograph), decode(encode_webp(photograph, 50)).pixels
+    )
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("scale", [0.25, 0.5, 1, 1.7, 4])
+def test_resize_goes_up_and_down_with_the_kernel_named(kernel: str, scale: float) -> None:
+    pixels = picture(30, 50)
+    result = apply(f"resize(scale={scale}, kernel={kernel})", pixels)
+    assert result.shape == (round(30 * scale), round(50 * scale), 3)
+    wanted = Image.fromarray(pixels).resize(
+        (result.shape[1], result.shape[0]), getattr(Image.Resampling, kernel.upper())
+    )
+    np.testing.assert_array_equal(result, np.asarray(wanted))
+    if kernel == "nearest" and scale == 4:
+        np.testing.assert_array_equal(result, pixels.repeat(4, axis=0).repeat(4, axis=1))
+
+
+def test_crop_resize_keeps_the_size_and_takes_a_window() -> None:
+    y, x = np.mgrid[0:100, 0:200]
+    pixels = np.stack([x, y, np.zeros_like(x)], axis=-1).astype(np.uint8)
+    corners = set()
+    for seed in range(20):
+        result = apply("crop-resize(fraction=0.2, kernel=nearest)", pixels, seed)
+        assert result.shape == pixels.shape
+        left, top = int(result[0, 0, 0]), int(result[0, 0, 1])
+        assert (int(result[-1, -1, 0]), int(result[-1, -1, 1])) == (left + 159, top + 79)
+        corners.add((left, top))
+    assert len(corners) > 15
+    assert max(left for left, _ in corners) <= 40
+    assert max(top for _, top in corners) <= 20
+    np.testing.assert_array_equal(apply("crop-resize(fraction=0)", pixels), pixels)
+
+
+@pytest.mark.parametrize("sigma", [0.3, 1, 2.5])
+def test_blur_is_a_true_gaussian(sigma: float) -> None:
+    point = np.zeros((41, 41, 3), dtype=np.uint8)
+    point[20, 20] = 255
+    distance = np.arange(-20, 21)
+    weights = np.exp(-0.5 * (distance / sigma) ** 2)
+    weights[abs(distance) > int(4 * sigma + 0.5)] = 0
+    weights /= weights.sum()
+    wanted = np.rint(255 * np.outer(weights, weights))
+    for channel in range(3):
+        assert abs(apply(f"blur(sigma={sigma})", point)[:, :, channel] - wanted).max() <= 1
+    pixels = picture()
+    by_channel = np.stack(
+        [ndimage.gaussian_filter(pixels[:, :, c].astype(float), sigma) for c in range(3)], axis=-1
+    )
+    assert abs(apply(f"blur(sigma={sigma})", pixels) - by_channel).max() <= 0.51
+    np.testing.assert_array_equal(apply("blur(sigma=0)", pixels), pixels)
+
+
+def test_noise_has_the_stated_strength_and_no_pattern() -> None:
+    grey = np.full((200, 200, 3), 128, dtype=np.uint8)
+    for std in (2, 10, 20):
+        grain = apply(f"noise(std={std})", grey, 1).astype(float) - 128
+        assert abs(grain.mean()) < 5 * std / np.sqrt(grain.size)
+        assert abs(grain.std() / np.hypot(std, np.sqrt(1 / 12)) - 1) < 0.02
+        assert abs(np.corrcoef(grain[:, :, 0].ravel(), grain[:, :, 1].ravel())[0, 1]) < 0.03
+        assert abs(np.corrcoef(grain[:, :-1].ravel(), grain[:, 1:].ravel())[0, 1]) < 0.03
+    np.testing.assert_array_equal(apply("noise(std=0)", picture()), picture())
+
+
+def test_gamma_is_a_power_of_the_scaled_values() -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    for exponent in (0.4, 1, 2.2):
+        wanted = [round(255 * (value / 255) ** exponent) for value in range(256)]
+        assert apply(f"gamma(gamma={exponent})", ramp)[0, :, 1].tolist() == wanted
+
+
+def test_flip_and_identity() -> None:
+    pixels = picture()
+    np.testing.assert_array_equal(apply("flip", pixels), np.fliplr(pixels))
+    np.testing.assert_array_equal(apply("flip + flip", pixels), pixels)
+    np.testing.assert_array_equal(apply("identity", pixels), pixels)
+
+
+def test_a_chain_is_its_steps_in_order() -> None:
+    pixels = picture()
+    wanted = apply("jpeg(quality=30)", apply("resize(scale=0.5)", pixels))
+    np.testing.assert_array_equal(apply("resize(scale=0.5) + jpeg(quality=30)", pixels), wanted)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([*EVERY.values(), " + ".join(EVERY.values())]),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(0, 2**32),
+)
+def test_any_picture_in_gives_a_picture_out(spec: str, height: int, width: int, seed: int) -> None:
+    pixels = picture(height, width, seed)
+    pixels.flags.writeable = False  # the input must not be written to
+    result = apply(spec, pixels, seed)
+    assert result.dtype == np.uint8
+    assert result.ndim == 3
+    assert result.shape[2] == 3
+    assert min(result.shape) >= 1
+    assert result.flags.c_contiguous
+
+
+def test_the_smallest_picture_stays_a_picture() -> None:
+    assert apply("resize(scale=0.001)", picture(1, 1)).shape == (1, 1, 3)
+    assert apply("crop-resize(fraction=0.99)", picture(1, 1)).shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(pixels: Pixels) -> None:
+    with pytest.raises(UsageError, match="uint8 pixels"):
+        apply("identity", pixels)
+
+
+def test_pictures_beyond_what_a_format_holds_are_refused() -> None:
+    wide = np.zeros((1, 66_000, 3), dtype=np.uint8)
+    for spec in ("jpeg(quality=80)", "webp(quality=80)"):
+        with pytest.raises(UsageError, match="at most"):
+            apply(spec, wide)
+    with pytest.raises(UsageError, match="smaller scale"):
+        apply("resize(scale=16)", np.zeros((3000, 3000, 3), dtype=np.uint8))
+    for quality in (0, 101):
+        with pytest.raises(UsageError):
+            encode_jpeg(picture(), quality)
+    with pytest.raises(UsageError):
+        encode_jpeg(picture(), 80, "4:1:1")
+    with pytest.raises(UsageError):
+        encode_webp(picture(), 101)
