@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from PIL import Image
+
+from spectrace.corpora.manifest import Manifest, Row
+from spectrace.errors import RecipeError
+from spectrace.learning.recipes import DataRecipe, load_manifest, read_recipe
+
+SMALLEST = """
+name = "smallest"
+[data]
+manifest = "pictures.csv"
+[representation]
+id = "log-dct"
+[network]
+id = "linear"
+"""
+RECIPES = sorted((Path(__file__).parents[2] / "experiments" / "frequency").glob("*.toml"))
+
+
+def read(tmp_path, text, **folders):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    return read_recipe(path, **folders)
+
+
+def test_defaults_are_the_papers(tmp_path):
+    recipe = read(tmp_path, SMALLEST)
+    assert (recipe.learning_rate, recipe.batch, recipe.epochs, recipe.patience) == (1e-3, 32, 50, 5)
+    assert (recipe.tile, recipe.representation.log_epsilon, recipe.task) == (128, 1e-12, "binary")
+    assert (recipe.penalties.l1, recipe.penalties.l2) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('name = "smallest"', "", "name"),
+        ('name = "smallest"', 'name = "Not Lower"', "name"),
+        ('name = "smallest"', 'name = "smallest"\nbatchsize = 3', "batchsize"),
+        ('name = "smallest"', 'name = "smallest"\nbatch = "many"', "batch"),
+        ('name = "smallest"', 'name = "smallest"\nseeds = []', "seeds"),
+        ('name = "smallest"', 'name = "smallest"\ntask = "regression"', "task"),
+        ('name = "smallest"', 'name = "smallest"\ntile = 600', "window"),
+        ('name = "smallest"', 'name = "smallest"\nlearning_rate = nan', "learning_rate"),
+        ('name = "smallest"', "name = smallest", "TOML"),
+        ('manifest = "pictures.csv"', "", "manifest"),
+        ('manifest = "pictures.csv"', 'manifest = "pictures.csv"\nreal = "r"\ngenerated = "g"', "either"),
+        ('manifest = "pictures.csv"', 'real = "photos"', "both classes"),
+        (
+            'manifest = "pictures.csv"',
+            'manifest = "p.csv"\nval_split = "unseen"',
+            "data.val_split is 'unseen'",
+        ),
+        ('manifest = "pictures.csv"', 'manifest = "p.csv"\ntrain_split = "unseen"', "data.train_split"),
+        ('manifest = "pictures.csv"', 'manifest = "p.csv"\nval_split = "train"', "both 'train'"),
+        (
+            'manifest = "pictures.csv"',
+            'manifest = "p.csv"\naugment = ["jpg(quality=3)"]',
+            r"data.augment\[0\].*jpg",
+        ),
+        ('manifest = "pictures.csv"', 'manifest = "p.csv"\nexclude = {colour = ["red"]}', "data.exclude"),
+        ('id = "log-dct"', 'id = "log-dct"\nlog_epsilon = 0.0', "representation.log_epsilon"),
+        ('id = "linear"', 'id = "linear"\n[penalties]\nl3 = 1', "l3"),
+        ('id = "linear"', 'id = "linear"\n[penalties]\nl1 = -1.0', "penalties.l1"),
+    ],
+)
+def test_bad_recipes_name_the_field(tmp_path, old, new, complaint):
+    assert old in SMALLEST
+    with pytest.raises(RecipeError, match=complaint) as raised:
+        read(tmp_path, SMALLEST.replace(old, new))
+    assert "recipe.toml" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.mkdir(), lambda path: path.write_bytes(b"\xff\xfe"), lambda path: None]
+)
+def test_recipe_that_cannot_be_read(tmp_path, make):
+    make(tmp_path / "recipe.toml")
+    with pytest.raises(RecipeError, match="cannot be read"):
+        read_recipe(tmp_path / "recipe.toml")
+
+
+def test_paths_are_relative_to_the_recipe_then_to_the_current_folder(tmp_path, monkeypatch):
+    recipes, elsewhere = tmp_path / "recipes", tmp_path / "elsewhere"
+    recipes.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (elsewhere / "pictures.csv").write_text("")
+    assert Path(read(recipes, SMALLEST).data.manifest).resolve() == elsewhere / "pictures.csv"
+    (recipes / "pictures.csv").write_text("")
+    assert Path(read(recipes, SMALLEST).data.manifest).resolve() == recipes / "pictures.csv"
+
+
+def test_folders_take_the_place_of_the_recipes_data(tmp_path):
+    recipe = read(tmp_path, SMALLEST, real=str(tmp_path / "r"), generated=str(tmp_path / "g"))
+    assert recipe.data.manifest == ""
+    assert (recipe.data.real, recipe.data.generated) == (str(tmp_path / "r"), str(tmp_path / "g"))
+
+
+def test_two_folders_make_a_manifest_with_splits(tmp_path):
+    for label in ("real", "generated"):
+        (tmp_path / label).mkdir()
+        for value in range(40):
+            Image.new("RGB", (4, 4), (value, 0, len(label))).save(tmp_path / label / f"{value}.png")
+    manifest = load_manifest(DataRecipe(real=str(tmp_path / "real"), generated=str(tmp_path / "generated")))
+    assert len(manifest) == 80
+    assert {row.split for row in manifest} == {"train", "val"}
+
+
+def test_digest_covers_what_decides_the_result_only(recipe_of):
+    manifest = Manifest([Row(path="a.png", label="real")])
+    recipe = recipe_of()
+    digest = recipe.digest(manifest)
+    for changes in (
+        {"workers": 7},
+        {"seeds": [3, 4]},
+        {"data": msgspec.structs.replace(recipe.data, manifest="b.csv")},
+    ):
+        assert recipe_of(**changes).digest(manifest) == digest
+    for changes in ({"learning_rate": 0.1}, {"data": msgspec.structs.replace(recipe.data, grid=8)}):
+        assert recipe_of(**changes).digest(manifest) != digest
+    assert recipe.digest(Manifest([Row(path="b.png", label="real")])) != digest
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_of_the_repository_are_good(path):
+    assert read_recipe(path).name == path.stem
