@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
@@ -209,6 +210,7 @@ def test_the_pixels_belong_to_the_picture_alone(files: dict[str, bytes]) -> None
         assert not decode(source).pixels.flags.writeable
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(
         dtype=st.sampled_from([np.uint8, np.uint16, np.bool_, np.float16, np.float32, np.float64]),
@@ -270,3 +272,21 @@ def test_a_decoded_file_needs_the_file_no_more(files: dict[str, bytes], tmp_path
     os.truncate(path, 0)
     assert picture.raw == files["tiff"]
     assert picture.pixels.any()
+
+
+def test_old_and_upside_down_bitmaps(files: dict[str, bytes]) -> None:
+    raw = files["bmp"]
+    offset = int.from_bytes(raw[10:14], "little")
+    wanted = decode(raw)
+    old = raw[:10] + (26).to_bytes(4, "little") + struct.pack("<IHHHH", 12, 64, 48, 1, 24) + raw[offset:]
+    np.testing.assert_array_equal(decode(old).pixels, wanted.pixels)
+    upside_down = raw[:22] + struct.pack("<i", -48) + raw[26:]
+    np.testing.assert_array_equal(decode(upside_down).pixels, wanted.pixels[::-1])
+
+
+def test_a_photograph_with_a_gain_map_is_a_jpeg(files: dict[str, bytes]) -> None:
+    raw = files["mpo"]
+    text = b'http://ns.adobe.com/xap/1.0/\0<x hdrgm:Version="1.0"/>'
+    segment = b"\xff\xe1" + struct.pack(">H", len(text) + 2) + text
+    facts = decode(raw[:2] + segment + raw[2:]).facts
+    assert (facts.format, facts.frames) == ("JPEG", 1)

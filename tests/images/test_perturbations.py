@@ -129,6 +129,7 @@ def test_a_bad_spec_is_refused_when_it_is_read(spec: str, says: str) -> None:
     assert str(caught.value).isprintable()
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="jpegflipquality=()+@|.,:-0123456789 \n", max_size=40))
 def test_any_text_is_read_or_refused(spec: str) -> None:
     try:
@@ -305,7 +306,7 @@ def test_a_chain_is_its_steps_in_order() -> None:
     np.testing.assert_array_equal(apply("resize(scale=0.5) + jpeg(quality=30)", pixels), wanted)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([*EVERY.values(), " + ".join(EVERY.values())]),
     st.integers(1, 40),

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
@@ -300,6 +300,7 @@ def test_files_built_to_exhaust_the_reader_do_not(files: dict[str, bytes], make_
         assert isinstance(result, Picture) or str(result).isprintable(), name
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(
         [
@@ -391,3 +392,63 @@ def test_threads_do_not_disturb_each_other(files: dict[str, bytes]) -> None:
     assert found == wanted
     said, messages = heard[0]
     assert messages == ["from another thread"] * said
+
+
+def test_a_limit_of_pillow_that_the_caller_set_lower_is_named(
+    files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    problem, message = refusal(files["tiff"])
+    assert problem is ImageProblem.TOO_MANY_PIXELS
+    assert "MAX_IMAGE_PIXELS" in message
+
+
+def test_a_lack_of_memory_is_an_error_like_the_others(
+    files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(decode_module, "open_image", no_memory)
+    for name in ("jpeg", "png"):
+        problem, message = refusal(files[name])
+        assert problem is ImageProblem.UNREADABLE
+        assert "memory" in message
+
+
+def tagged_tiff(files: dict[str, bytes], tag: int, value: int) -> bytes:
+    """A TIFF with one entry of its directory made into another tag."""
+    raw = bytearray(files["tiff"])
+    first = int.from_bytes(raw[4:8], "little")
+    raw[first + 2 : first + 14] = struct.pack("<HHII", tag, 4, 1, value)
+    return bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "says"), [(50706, 1, "camera raw"), (254, 1, "camera raw"), (277, 9, "9 samples")]
+)
+def test_camera_raw_files_are_not_mistaken_for_their_thumbnails(
+    tag: int, value: int, says: str, files: dict[str, bytes]
+) -> None:
+    problem, message = refusal(tagged_tiff(files, tag, value))
+    assert problem is ImageProblem.UNSUPPORTED
+    assert says in message
+
+
+def test_a_path_object_that_raises() -> None:
+    class Bad(os.PathLike[str]):
+        def __fspath__(self) -> str:
+            raise ValueError("no path today")
+
+    problem, message = refusal(Bad())
+    assert problem is ImageProblem.UNREADABLE
+    assert message.startswith("the Bad given ")
+
+
+def test_codings_that_are_rare_are_called_unsupported(files: dict[str, bytes]) -> None:
+    lossless = bytearray(files["jpeg"])
+    lossless[lossless.index(b"\xff\xc0") + 1] = 0xC3
+    assert refusal(bytes(lossless))[0] is ImageProblem.UNSUPPORTED
+    twelve_bits = bytearray(files["jpeg"])
+    twelve_bits[twelve_bits.index(b"\xff\xc0") + 4] = 12
+    assert refusal(bytes(twelve_bits))[0] is ImageProblem.UNSUPPORTED

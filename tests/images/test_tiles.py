@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectrace.errors import UsageError
@@ -19,6 +19,7 @@ def cells(side: int, size: int) -> int:
     return 0 if side < size else (side - size) // (-(-size // 8) * 8) + 1
 
 
+@settings(deadline=None)
 @given(sides, sides, sizes, st.integers(1, 80))
 def test_a_bounded_grid_lies_inside_apart_and_on_the_jpeg_blocks(
     height: int, width: int, size: int, limit: int
@@ -40,6 +41,7 @@ def test_a_bounded_grid_lies_inside_apart_and_on_the_jpeg_blocks(
         assert len(corners) == whole
 
 
+@settings(deadline=None)
 @given(sides, sides, st.integers(1, 260).filter(lambda size: size > 12))
 def test_a_dense_grid_covers_every_pixel(height: int, width: int, size: int) -> None:
     corners = tile_grid(height, width, size, limit=None)
@@ -82,6 +84,7 @@ def test_golden_grids() -> None:
     assert tile_grid(1000, 1000, 100, limit=1).tolist() == [[448, 448]]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 20), st.sampled_from([None, 5]))
 def test_tiles_are_the_pixels_under_them(height: int, width: int, size: int, limit: int | None) -> None:
     pixels = np.random.default_rng(height * 61 + width).integers(0, 256, (height, width, 3), dtype=np.uint8)

@@ -104,6 +104,8 @@ def read_directory(data: bytes, header: Header, offset: int) -> Directory | None
     outside = reach = 0
     for entry in range(start, end, entry_size):
         tag, kind, count = struct.unpack_from(header.order + entry_format, data, entry)
+        if tag in counts:  # readers take the first of several
+            continue
         size = _TYPE_SIZES.get(kind, 0) * count
         counts[tag] = count
         place = entry + entry_size - inline

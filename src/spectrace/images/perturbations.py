@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spectrace.errors import UsageError
 from spectrace.images import operations  # noqa: F401  imported for what it registers
-from spectrace.images.registry import Choice, Range, Scalar, Value, check, names, operation
+from spectrace.images.registry import Choice, Range, Value, check, names, operation
 from spectrace.images.specs import split_spec
 
 __all__ = ["Chain", "Choice", "Perturbation", "Range", "apply", "names", "parse"]
@@ -56,11 +56,9 @@ class Perturbation:
         if self.probability < 1 and rng.random() >= self.probability:
             return pixels
         step = operation(self.name)
-        given = dict(self.parameters)
-        drawn: dict[str, Scalar] = {}
-        for parameter in step.parameters:
-            value = given.get(parameter.name, parameter.default)
-            drawn[parameter.name] = parameter.draw(value, rng)
+        defaults = {one.name: one.default for one in step.parameters if one.default is not None}
+        values = {**defaults, **dict(self.parameters)}
+        drawn = {one.name: one.draw(values[one.name], rng) for one in step.parameters}
         return np.ascontiguousarray(step.function(pixels, rng, **drawn))
 
     def __str__(self) -> str:

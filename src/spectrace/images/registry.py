@@ -82,7 +82,7 @@ class Parameter:
             return Range(low, high)
         return self._scalar(value)
 
-    def draw(self, value: Value | None, rng: np.random.Generator) -> Scalar:
+    def draw(self, value: Value, rng: np.random.Generator) -> Scalar:
         """One concrete value; draws from ``rng`` only where there is a choice."""
         if isinstance(value, Choice):
             return value.options[int(rng.integers(len(value.options)))]
@@ -90,8 +90,6 @@ class Parameter:
             if self.kind == "int":
                 return int(rng.integers(int(value.low), int(value.high), endpoint=True))
             return float(rng.uniform(value.low, value.high))
-        if value is None:
-            raise UsageError(f"the parameter {self.name} has no value: give {self}")
         return value
 
     def _scalar(self, value: Scalar) -> Scalar:
