@@ -1,0 +1,44 @@
+"""The public face: exactly these names, and light to import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import spectrace
+
+
+def test_the_public_names_are_exactly_these():
+    assert sorted(spectrace.__all__) == [
+        "Detection",
+        "Detector",
+        "ImageError",
+        "ImageProblem",
+        "ManifestError",
+        "MissingDependencyError",
+        "ModelError",
+        "RecipeError",
+        "SpectraceError",
+        "UsageError",
+        "Verdict",
+        "__version__",
+        "detect",
+    ]
+    assert dir(spectrace) == sorted(spectrace.__all__)
+    for name in spectrace.__all__:
+        assert getattr(spectrace, name) is not None
+
+
+def test_all_errors_have_one_root():
+    errors = [getattr(spectrace, name) for name in spectrace.__all__ if name.endswith("Error")]
+    assert len(errors) == 7
+    assert all(issubclass(error, spectrace.SpectraceError) for error in errors)
+
+
+def test_importing_is_light():
+    code = (
+        "import sys, spectrace\n"
+        "heavy = {'numpy', 'scipy', 'matplotlib', 'onnxruntime', 'torch', 'PIL', 'rich', 'jinja2'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
