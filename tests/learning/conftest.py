@@ -69,7 +69,7 @@ def pictures(tmp_path_factory, photographs) -> Manifest:
         top, left = (int(rng.integers(side - 40)) for side in photograph.shape[:2])
         crop = photograph[top : top + 40, left : left + 40]
         doubled = crop[::2, ::2].repeat(2, 0).repeat(2, 1)
-        for label, pixels, generator in (("real", crop, ""), ("generated", doubled, f"up{number % 2}")):
+        for label, pixels, generator in (("real", crop, ""), ("generated", doubled, f"up{number // 4 % 2}")):
             path = f"{label}/{number}.png"
             (root / label).mkdir(exist_ok=True)
             Image.fromarray(pixels).save(root / path)

@@ -83,7 +83,7 @@ def train(
         RecipeError: a class without usable pictures in either split, or a checkpoint of another recipe.
     """
     # The workers keep their cores busy; threads that fight them for those would slow both down.
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - workers)))
     classes = class_names(manifest, recipe)
     entries = entries_of(manifest, recipe, recipe.data.train_split, classes)
     held_out = entries_of(manifest, recipe, recipe.data.val_split, classes)

@@ -35,7 +35,8 @@ class DetectorNetwork(nn.Module):
     def forward(self, tiles: Tensor) -> Tensor:
         """``uint8 [N, 3, S, S]`` to float32 ``[N, h, w]`` (one output) or ``[N, K, h, w]``."""
         logits: Tensor = self.network(self.representation(tiles))
-        return logits.squeeze(1)
+        # Decided here and not by squeeze, which ONNX refuses where torch lets other sizes pass.
+        return logits[:, 0] if logits.shape[1] == 1 else logits
 
 
 def build_detector(recipe: Recipe, outputs: int, seed: int) -> DetectorNetwork:

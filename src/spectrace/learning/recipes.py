@@ -129,7 +129,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     epochs: _Count = 50
     steps_per_epoch: Annotated[int, Meta(ge=0)] = 0
     batch: Annotated[int, Meta(ge=2)] = 32
-    learning_rate: _Positive = 1e-3
+    learning_rate: Annotated[float, Meta(gt=0.0, le=10.0)] = 1e-3
     patience: _Count = 5
     workers: Annotated[int, Meta(ge=0, le=256)] = 2
     seeds: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1)] = msgspec.field(
