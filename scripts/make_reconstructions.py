@@ -18,10 +18,10 @@ from pathlib import Path
 import msgspec
 import torch
 from PIL import Image, JpegImagePlugin
-from spectrace.images.decode import decode
 
 from spectrace.corpora.manifest import Manifest, Row
 from spectrace.generators.tiny_autoencoder import TinyAutoencoder
+from spectrace.images.decode import decode
 
 NAME = "flux2-tiny-autoencoder"
 SMALLEST = 160
