@@ -17,6 +17,7 @@ from spectrace.errors import RecipeError
 from spectrace.learning.checkpoints import load_checkpoint, read_log
 from spectrace.learning.loop import train
 from spectrace.learning.network import patch_losses, penalty
+from spectrace.learning.networks import Network, registry
 from spectrace.learning.progress import Silent
 from spectrace.learning.recipes import NetworkRecipe, PenaltyRecipe
 from spectrace.learning.validation import Validation, ValidationSet
@@ -47,8 +48,26 @@ def assert_same(one, other):
         np.testing.assert_allclose(one[name], other[name], rtol=0, atol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("network", ["linear", "frank-cnn"])
-def test_a_killed_training_ends_like_an_undisturbed_one(pictures, recipe_of, tmp_path, network):
+class Moody(Network):
+    """Has everything a resume can get wrong: chance (dropout) and state that is no parameter (batch norm)."""
+
+    def __init__(self, outputs: int, tile: int) -> None:
+        super().__init__()
+        self.receptive_field = self.stride = tile
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, tile),
+            torch.nn.BatchNorm2d(4),
+            torch.nn.Dropout(0.5),
+            torch.nn.Conv2d(4, outputs, 1),
+        )
+
+    def forward(self, inputs):
+        return self.layers(inputs)
+
+
+@pytest.mark.parametrize("network", ["linear", "frank-cnn", "moody"])
+def test_a_killed_training_ends_like_an_undisturbed_one(pictures, recipe_of, tmp_path, monkeypatch, network):
+    monkeypatch.setitem(registry._BUILDERS, "moody", Moody)
     recipe = recipe_of(network=NetworkRecipe(id=network))
     straight = train(recipe, pictures, tmp_path / "straight", seed=3, workers=0)
     for victim in ("training pictures", "epoch 1", "epoch 3"):
