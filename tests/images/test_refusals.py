@@ -160,6 +160,17 @@ def test_a_file_object_without_end_is_read_up_to_the_limit_only() -> None:
     assert Endless.given < 6_000_000
 
 
+def test_a_file_beyond_the_limit_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.jpg"
+    path.touch()
+    os.truncate(path, 2**34)  # takes no room on the disk
+    tracemalloc.start()
+    assert refusal(path)[0] is ImageProblem.TOO_MANY_BYTES
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
 @pytest.mark.parametrize(
     ("raw", "problem"),
     [
@@ -292,12 +303,27 @@ def hostile_files(files: dict[str, bytes], make_chunk: Chunk) -> dict[str, bytes
     }
 
 
+REFUSED_AT_ONCE = {
+    "jpeg of fill bytes": ImageProblem.CORRUPT,
+    "jpeg behind junk": ImageProblem.CORRUPT,
+    "jpeg of empty segments": ImageProblem.CORRUPT,
+    "png of empty chunks": ImageProblem.CORRUPT,
+    "gif of tiny blocks": ImageProblem.CORRUPT,
+    "gif of many frames": ImageProblem.TOO_MANY_FRAMES,
+    "bmp with one endless row": ImageProblem.UNSUPPORTED,
+    "tiff with tags that read each other": ImageProblem.CORRUPT,
+}
+
+
 def test_files_built_to_exhaust_the_reader_do_not(files: dict[str, bytes], make_chunk: Chunk) -> None:
     for name, raw in hostile_files(files, make_chunk).items():
         started = time.perf_counter()
         result = outcome(raw)
         assert time.perf_counter() - started < 8, name
         assert isinstance(result, Picture) or str(result).isprintable(), name
+        assert getattr(result, "problem", None) is REFUSED_AT_ONCE.get(
+            name, getattr(result, "problem", None)
+        ), name
 
 
 @settings(deadline=None)
