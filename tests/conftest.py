@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import skimage
 import sklearn
+from hypothesis import settings
 from PIL import Image
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
@@ -27,6 +28,10 @@ _PHOTOGRAPHS = {
 }
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A shared machine may pause at any moment; CI must give the same answer twice.
+settings.register_profile("spectrace", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("spectrace")
 
 
 @pytest.fixture(scope="session")
