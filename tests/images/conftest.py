@@ -6,10 +6,14 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from spectrace.errors import ImageError, ImageProblem
+from spectrace.images.decode import Limits, Picture, decode
 
 
 def encode(image: Image.Image, format_name: str, **options: object) -> bytes:
@@ -109,3 +113,31 @@ def make_png() -> Callable[..., bytes]:
 def make_chunk() -> Callable[[bytes, bytes], bytes]:
     """``(kind, body) -> PNG chunk``."""
     return png_chunk
+
+
+@pytest.fixture(scope="session")
+def outcome() -> Callable[[bytes], Picture | ImageError]:
+    """What the decoder makes of some bytes: a picture or its one kind of error."""
+
+    def decoded(raw: bytes) -> Picture | ImageError:
+        try:
+            return decode(raw)
+        except ImageError as error:
+            return error
+
+    return decoded
+
+
+@pytest.fixture(scope="session")
+def refusal() -> Callable[..., tuple[ImageProblem, str]]:
+    """``(source, limits=Limits()) -> problem and message`` of a source that is refused, as it should be."""
+
+    def refused(source: Any, limits: Limits | None = None) -> tuple[ImageProblem, str]:
+        with pytest.raises(ImageError) as caught:
+            decode(source, limits or Limits())
+        message = str(caught.value)
+        assert message.isprintable()
+        assert len(message) < 500
+        return caught.value.problem, message
+
+    return refused

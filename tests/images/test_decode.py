@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
 from spectrace.errors import ImageError, ImageProblem
-from spectrace.images.decode import Limits, decode
+from spectrace.images.decode import Limits, Source, decode
 
 # 16-bit and float samples: Pillow clips these where Spectrace scales, so they have their own tests below.
 MakePng = Callable[..., bytes]
@@ -92,7 +92,7 @@ def test_a_file_object_is_read_from_its_beginning_and_need_not_seek(files: dict[
             buffer[:count], self.left = self.left[:count], self.left[count:]
             return count
 
-    assert decode(Pipe(files["jpeg"])).raw == files["jpeg"]  # type: ignore[arg-type]
+    assert decode(Pipe(files["jpeg"])).raw == files["jpeg"]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -127,13 +127,13 @@ def test_sixteen_bits_are_reduced_to_the_high_byte_however_they_come(make_png: M
         make_png(6, 1, 16, 2, rgb_rows),
         big_endian.getvalue(),
     ):
-        np.testing.assert_array_equal(decode(source).pixels, wanted)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(decode(source).pixels, wanted)
     np.testing.assert_array_equal(decode(Image.fromarray(samples)).pixels, wanted)
 
 
 def test_samples_without_a_stated_range_take_the_narrowest_that_holds_them() -> None:
     def grey(values: list[float], dtype: type) -> list[int]:
-        return decode(Image.fromarray(np.array([values], dtype=dtype))).pixels[0, :, 0].tolist()
+        return [int(v) for v in decode(Image.fromarray(np.array([values], dtype=dtype))).pixels[0, :, 0]]
 
     assert grey([0.0, 0.5, 1.0], np.float32) == [0, 128, 255]
     assert grey([0.0, 100.4, 255.0], np.float32) == [0, 100, 255]
@@ -206,7 +206,8 @@ def test_the_pixels_belong_to_the_picture_alone(files: dict[str, bytes]) -> None
     picture = decode(array)
     array[...] = 9
     assert not picture.pixels.any()
-    for source in [array, array / 255.0, *files.values()]:
+    sources: list[Source] = [array, array / 255.0, *files.values()]
+    for source in sources:
         assert not decode(source).pixels.flags.writeable
 
 
