@@ -92,7 +92,7 @@ def test_a_file_object_is_read_from_its_beginning_and_need_not_seek(files: dict[
             buffer[:count], self.left = self.left[:count], self.left[count:]
             return count
 
-    assert decode(Pipe(files["jpeg"])).raw == files["jpeg"]
+    assert decode(Pipe(files["jpeg"])).raw == files["jpeg"]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
