@@ -8,12 +8,15 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from spectrace.cli import main
+from spectrace.detectors.card import Calibration
 from spectrace.detectors.runtime import Model
+from spectrace.learning.export import replace_card
 
 RECIPE = """
 name = "small"
@@ -153,6 +156,57 @@ def test_interrupt_is_130_and_goes_on(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(loop, "save_checkpoint", checkpoints.save_checkpoint)
     assert spectrace(monkeypatch, "train", recipe, "--out", tmp_path / "run") == 0
     assert "going on after epoch 1" in capsys.readouterr().err
+
+
+def test_a_calibrated_model_is_left_alone(recipe, tmp_path, monkeypatch):
+    path = tmp_path / "run" / "model.onnx"
+    arguments = ["train", recipe, "--out", path.parent, "-q"]
+    assert spectrace(monkeypatch, *arguments) == 0
+    plain = Model(path).card
+    calibrated = msgspec.structs.replace(plain, calibration=Calibration(2.0, 1.0, "platt"))
+    replace_card(path, calibrated)
+    assert spectrace(monkeypatch, *arguments) == 0
+    assert Model(path).card == calibrated
+    recipe.write_text(recipe.read_text() + '[card]\ntitle = "Another title"\n')
+    assert spectrace(monkeypatch, *arguments) == 0
+    assert Model(path).card == msgspec.structs.replace(plain, title="Another title")
+    path.write_bytes(b"broken")
+    assert spectrace(monkeypatch, *arguments) == 0
+    assert Model(path).card.title == "Another title"
+
+
+def test_missing_packages_are_named_before_any_work(recipe, monkeypatch, capsys):
+    monkeypatch.setattr("spectrace.cli.train.find_spec", lambda name: None if name == "onnxscript" else True)
+    assert spectrace(monkeypatch, "train", recipe) == 2
+    assert "onnxscript, which is not installed: pip install 'spectrace[train]'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_all_processes_without_a_traceback(recipe, tmp_path):
+    recipe.write_text(RECIPE.format(epochs="100_000\npatience = 100_000").replace('id = "linear"', 'id = "frank-cnn"'))
+    command = [
+        sys.executable,
+        "-m",
+        "spectrace",
+        "train",
+        recipe,
+        "--out",
+        tmp_path / "run",
+        "--workers",
+        "2",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 90
+    log = tmp_path / "run" / "log.jsonl"
+    while not (log.is_file() and log.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert errors.rstrip().endswith("interrupted")
 
 
 @pytest.mark.slow

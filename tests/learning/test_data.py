@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import pickle
+
+import numpy as np
 import pytest
 import torch
 
 from spectrace.errors import RecipeError
 from spectrace.learning.cutting import Cutter, Pictures
-from spectrace.learning.data import TrainingTiles, batches, survey
+from spectrace.learning.data import TrainingTiles, batches, survey, training_batches
 from spectrace.learning.sampling import Entry, Sampler, entries_of
 
 CLASSES = ["camera", "generated"]
@@ -61,11 +64,19 @@ def test_failed_pictures_are_replaced_and_reported(pictures, spoiled, recipe_of,
     assert names == {"broken.png", "missing.png", "tiny.png"}
 
 
-def test_nothing_but_failures_is_an_error(recipe_of, tmp_path):
+@pytest.mark.parametrize("workers", [0, 1])
+def test_nothing_but_failures_is_an_error_of_one_line(recipe_of, tmp_path, workers):
     entries = tuple(Entry(tmp_path / f"{n}.png", f"{n}.png", n, "g") for n in range(2))
     dataset = TrainingTiles(Sampler(entries, 2, 0.0), Cutter.of(recipe_of()), 0, Pictures())
-    with pytest.raises(RecipeError, match=r"in a row gave no tile.*0\.png"):
-        dataset[0]
+    with pytest.raises(RecipeError, match=r"in a row gave no tile.*\.png") as raised:
+        next(training_batches(dataset, range(8), 8, workers))
+    assert "\n" not in str(raised.value)
+
+
+def test_datasets_can_be_sent_to_other_processes(pictures, recipe_of):
+    dataset = stream(pictures, recipe_of())
+    copy = pickle.loads(pickle.dumps(dataset))
+    np.testing.assert_array_equal(copy[5][0], dataset[5][0])
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -109,6 +109,7 @@ def test_two_folders_make_a_manifest_with_splits(tmp_path):
             Image.new("RGB", (4, 4), (value, 0, len(label))).save(tmp_path / label / f"{value}.png")
     manifest = load_manifest(DataRecipe(real=str(tmp_path / "real"), generated=str(tmp_path / "generated")))
     assert len(manifest) == 80
+    assert {row.path.split("/")[0] for row in manifest} == {"real", "generated"}
     assert {row.split for row in manifest} == {"train", "val"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,11 +48,12 @@ def command(
     """
     if (real is None) != (generated is None):
         raise UsageError("only one of --real and --generated is given: wanted both folders or none")
-    try:
-        from spectrace.learning.recipes import load_manifest, read_recipe  # noqa: PLC0415
-        from spectrace.learning.runs import MODEL, run, run_folder  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError("Trainings", str(error.name), "train") from error
+    for package in ("torch", "onnx", "onnxscript"):
+        # Asked for now: the export at the end of a long training would miss them too late.
+        if find_spec(package) is None:
+            raise MissingDependencyError("Trainings", package, "train")
+    from spectrace.learning.recipes import load_manifest, read_recipe  # noqa: PLC0415
+    from spectrace.learning.runs import MODEL, run, run_folder  # noqa: PLC0415
 
     chosen = read_recipe(recipe, real=str(real or ""), generated=str(generated or ""))
     manifest = load_manifest(chosen.data)

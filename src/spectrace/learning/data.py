@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -18,14 +19,16 @@ from spectrace.learning.sampling import Entry, Sampler
 _TRAIN, _SURVEY, _VALIDATION = range(3)
 _REDRAWS = 32
 
-_Item = tuple[NDArray[np.uint8], int, list[Problem]]
+Sample = tuple[NDArray[np.uint8] | None, int, list[Problem]]
+"""Tiles ``uint8 [n, 3, S, S]`` or None, a number (class or picture), and what failed on the way."""
 
 
 @dataclass(frozen=True)
-class TrainingTiles(Dataset[_Item]):
+class TrainingTiles(Dataset[Sample]):
     """The endless training stream: sample ``index`` is the same whoever computes it, and whenever.
 
-    Pictures that fail on the way (since the survey) are replaced by another draw.
+    A picture that fails (it was fine in the survey) is replaced by another draw; after many failures in a
+    row the sample is without tiles.
 
     Args:
         sampler: draws pictures.
@@ -39,7 +42,7 @@ class TrainingTiles(Dataset[_Item]):
     seed: int
     pictures: Pictures
 
-    def __getitem__(self, index: int) -> _Item:
+    def __getitem__(self, index: int) -> Sample:
         """One tile ``uint8 [1, 3, S, S]``, its class, and the pictures that failed before it was found."""
         rng = np.random.default_rng([_TRAIN, self.seed, index])
         problems: list[Problem] = []
@@ -49,14 +52,11 @@ class TrainingTiles(Dataset[_Item]):
             if not isinstance(result, Problem):
                 return result, entry.target, problems
             problems.append(result)
-        raise RecipeError(
-            f"{_REDRAWS} pictures in a row gave no tile, the last was {problems[-1].name}: "
-            f"{problems[-1].reason}; check that the pictures are still there"
-        )
+        return None, -1, problems
 
 
 @dataclass(frozen=True)
-class PictureTiles(Dataset["tuple[NDArray[np.uint8] | None, int, list[Problem]]"]):
+class PictureTiles(Dataset[Sample]):
     """Every picture once: the same number of tiles of each, seeded by the picture's own name.
 
     Args:
@@ -71,7 +71,7 @@ class PictureTiles(Dataset["tuple[NDArray[np.uint8] | None, int, list[Problem]]"
     count: int
     stream: tuple[int, ...]
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8] | None, int, list[Problem]]:
+    def __getitem__(self, index: int) -> Sample:
         """Tiles ``uint8 [count, 3, S, S]`` and the picture's index; or the problem."""
         entry = self.entries[index]
         rng = np.random.default_rng([*self.stream, entry.key])
@@ -90,7 +90,7 @@ class Batch:
     problems: list[Problem]
 
 
-def collate(items: list[tuple[NDArray[np.uint8] | None, int, list[Problem]]]) -> Batch:
+def collate(items: list[Sample]) -> Batch:
     """Put samples together; those without tiles only leave their problems."""
     good = [(tiles, number) for tiles, number, _ in items if tiles is not None]
     problems = [problem for _, _, some in items for problem in some]
@@ -99,9 +99,7 @@ def collate(items: list[tuple[NDArray[np.uint8] | None, int, list[Problem]]]) ->
     return Batch(torch.from_numpy(tiles), torch.from_numpy(numbers.astype(np.int64)), problems)
 
 
-def batches(
-    dataset: Dataset[_Item] | PictureTiles, indices: range, size: int, workers: int
-) -> Iterator[Batch]:
+def batches(dataset: Dataset[Sample], indices: range, size: int, workers: int) -> Iterator[Batch]:
     """Go through indices of a dataset in order, ``size`` at a time.
 
     Args:
@@ -119,8 +117,30 @@ def batches(
         prefetch_factor=4 if workers else None,
         # A generator of its own: torch's global one belongs to the network and must not depend on workers.
         generator=torch.Generator(),
+        worker_init_fn=_leave_interrupts_to_the_trainer,
     )
     return iter(loader)
+
+
+def training_batches(tiles: TrainingTiles, indices: range, size: int, workers: int) -> Iterator[Batch]:
+    """Batches of the training stream, all of them whole.
+
+    Raises:
+        RecipeError: hardly any picture gives tiles any more.
+    """
+    for batch in batches(tiles, indices, size, workers):
+        if len(batch.tiles) < size:
+            last = batch.problems[-1]
+            raise RecipeError(
+                f"{_REDRAWS} pictures in a row gave no tile, the last was {last.name}: {last.reason}; "
+                "check that the pictures are still there"
+            )
+        yield batch
+
+
+def _leave_interrupts_to_the_trainer(_: int) -> None:
+    # Ctrl-C reaches every process of the terminal; workers would answer with a traceback each.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @dataclass

@@ -19,7 +19,7 @@ from spectrace.corpora.manifest import Manifest
 from spectrace.errors import RecipeError
 from spectrace.learning.checkpoints import LOG, Log, load_checkpoint, save_checkpoint
 from spectrace.learning.cutting import Cutter, Pictures
-from spectrace.learning.data import Batch, Survey, TrainingTiles, batches, survey
+from spectrace.learning.data import Batch, Survey, TrainingTiles, survey, training_batches
 from spectrace.learning.network import DetectorNetwork, build_detector, patch_losses, penalty
 from spectrace.learning.progress import Progress, Silent
 from spectrace.learning.recipes import Recipe
@@ -200,7 +200,7 @@ class _Training:
         samples = range(self.epoch * self.steps * batch, self.recipe.epochs * self.steps * batch)
         pictures = Pictures(self.recipe.data.cache_mib * 2**20 // max(1, self.workers))
         tiles = TrainingTiles(sampler, self.cutter, self.seed, pictures)
-        return batches(tiles, samples, batch, self.workers)
+        return training_batches(tiles, samples, batch, self.workers)
 
     def run_epoch(self, stream: Iterator[Batch], validation: ValidationSet) -> dict[str, float | int]:
         """Train for an epoch and validate; returns the epoch's line of the log."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -219,10 +220,17 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def load_manifest(data: DataRecipe) -> Manifest:
-    """Read the recipe's manifest, or make one of its two folders (split by hash of the content)."""
+    """Read the recipe's manifest, or make one of its two folders, split by hash of the content.
+
+    Names then count from the folder that holds both, so a run is the same one wherever it is started.
+
+    Raises:
+        ManifestError: a manifest or folder that is missing or holds nothing of use.
+    """
     if data.manifest:
         return Manifest.read(data.manifest)
-    return Manifest.from_folders(real=data.real, generated=data.generated)
+    root = os.path.commonpath([Path(folder).resolve() for folder in (data.real, data.generated)])
+    return Manifest.from_folders(real=data.real, generated=data.generated, root=root)
 
 
 def _with_paths(data: DataRecipe, folder: Path) -> DataRecipe:

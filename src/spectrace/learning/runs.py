@@ -8,6 +8,9 @@ from pathlib import Path
 import msgspec
 
 from spectrace.corpora.manifest import Manifest
+from spectrace.detectors.card import Card
+from spectrace.detectors.runtime import Model
+from spectrace.errors import ModelError
 from spectrace.learning.checkpoints import CHECKPOINT, LOG
 from spectrace.learning.export import card_of, export_onnx
 from spectrace.learning.loop import Trained, train
@@ -46,6 +49,8 @@ def run(
 ) -> Run:
     """Train (or go on training) in a folder and export the best epoch as ``model.onnx``.
 
+    A model that this very run exported before is left alone, for it may have been calibrated since.
+
     Args:
         recipe: what to do.
         manifest: the labelled pictures.
@@ -63,8 +68,24 @@ def run(
         _forget(folder)
     trained = train(recipe, manifest, folder, seed=seed, workers=workers, progress=shown)
     (folder / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")
-    export_onnx(trained.network, card_of(recipe, trained, manifest, seed), folder / MODEL)
+    card = card_of(recipe, trained, manifest, seed)
+    if not _holds(folder / MODEL, card):
+        export_onnx(trained.network, card, folder / MODEL)
     return Run(folder, seed, trained)
+
+
+def _holds(path: Path, card: Card) -> bool:
+    """Whether a model file's card says all that a freshly made one would say of its training."""
+    if not path.is_file():
+        return False
+    try:
+        found = Model(path).card
+    except ModelError:
+        return False
+    words = ("id", "version", "title", "kind", "description", "licence", "stability")
+    return all(getattr(found, word) == getattr(card, word) for word in words) and all(
+        found.training.get(name) == value for name, value in card.training.items()
+    )
 
 
 def _forget(folder: Path) -> None:
