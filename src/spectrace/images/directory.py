@@ -16,7 +16,8 @@ TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES = 322, 323, 324, 325
 ICC_PROFILE, EXIF_DIRECTORY, DNG_VERSION = 34675, 34665, 50706
 MPF_IMAGE_COUNT, MPF_ENTRIES = 0xB001, 0xB002
 
-_TYPE_SIZES = {
+# Bytes of one value of each field type of TIFF 6.0 and BigTIFF.
+TYPE_SIZES = {
     1: 1,
     2: 1,
     3: 2,
@@ -106,7 +107,7 @@ def read_directory(data: bytes, header: Header, offset: int) -> Directory | None
         tag, kind, count = struct.unpack_from(header.order + entry_format, data, entry)
         if tag in counts:  # readers take the first of several
             continue
-        size = _TYPE_SIZES.get(kind, 0) * count
+        size = TYPE_SIZES.get(kind, 0) * count
         counts[tag] = count
         place = entry + entry_size - inline
         if size > inline:

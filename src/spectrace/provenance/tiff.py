@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from spectrace.images.directory import TYPE_SIZES
 from spectrace.provenance.items import C2PA_LIMIT, TEXT_LIMIT, XMP_LIMIT, Item, Kind
 
 DESCRIPTION, MAKE, MODEL, SOFTWARE, USER_COMMENT = 0x010E, 0x010F, 0x0110, 0x0131, 0x9286
@@ -22,24 +23,6 @@ _LIMITS = {
     _XMP: XMP_LIMIT + 1,
     _EXIF_DIRECTORY: 8,
     _C2PA: C2PA_LIMIT,
-}
-_TYPE_SIZES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
 }
 _ENTRIES = 4096
 _UNICODE, _ASCII, _UNDEFINED = b"UNICODE\0", b"ASCII\0\0\0", b"\0" * 8
@@ -102,7 +85,7 @@ def _directory(stream: bytes, offset: int, order: _Order, big: bool) -> dict[int
     for position in range(start, min(start + count * entry_size, len(stream)), entry_size):
         entry = stream[position : position + entry_size]
         tag = int.from_bytes(entry[:2], order)
-        width = _TYPE_SIZES.get(int.from_bytes(entry[2:4], order))
+        width = TYPE_SIZES.get(int.from_bytes(entry[2:4], order))
         if tag not in _LIMITS or width is None or len(entry) < entry_size:
             continue
         length = int.from_bytes(entry[4 : 4 + value_size], order) * width
