@@ -183,7 +183,9 @@ def test_missing_packages_are_named_before_any_work(recipe, monkeypatch, capsys)
 
 @pytest.mark.slow
 def test_ctrl_c_ends_all_processes_without_a_traceback(recipe, tmp_path):
-    recipe.write_text(RECIPE.format(epochs="100_000\npatience = 100_000").replace('id = "linear"', 'id = "frank-cnn"'))
+    recipe.write_text(
+        RECIPE.format(epochs="100_000\npatience = 100_000").replace('id = "linear"', 'id = "frank-cnn"')
+    )
     command = [
         sys.executable,
         "-m",

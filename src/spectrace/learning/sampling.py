@@ -82,12 +82,12 @@ def require_every_class(entries: Iterable[Entry], classes: list[str], where: str
     Example:
         >>> require_every_class([Entry(Path("a.png"), "a.png", 0, "phone")], ["camera", "generated"], "data")
         Traceback (most recent call last):
-        spectrace.errors.RecipeError: data: no pictures of class generated; every class needs some
+        spectrace.errors.RecipeError: data: no pictures of class generated; add some or exclude the class
     """
     found = {entry.target for entry in entries}
     empty = [name for target, name in enumerate(classes) if target not in found]
     if empty:
-        raise RecipeError(f"{where}: no pictures of class {', '.join(empty)}; every class needs some")
+        raise RecipeError(f"{where}: no pictures of class {', '.join(empty)}; add some or exclude the class")
 
 
 @dataclass(frozen=True)
