@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from spectrace.cli.pictures import labelled_pictures
 from spectrace.cli.progress import progress
 from spectrace.errors import UsageError
 
@@ -60,11 +61,10 @@ def command(
     """
     import msgspec  # noqa: PLC0415  (heavy: only when it runs)
 
-    from spectrace.cli.evaluate import pictures  # noqa: PLC0415
     from spectrace.detectors.runtime import Model, find_model, installed_models  # noqa: PLC0415
     from spectrace.learning.calibrate import CONDITIONS, calibrate  # noqa: PLC0415
 
-    manifest, split = pictures(manifest_path, split, real, generated)
+    manifest, split = labelled_pictures(manifest_path, split, real, generated)
     source = find_model(model)
     if output is None and source in installed_models().values():
         raise UsageError(f"{model} is an installed model: add --output FILE.onnx to write a calibrated copy")

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spectrace.cli.pictures import labelled_pictures
 from spectrace.cli.progress import progress
-from spectrace.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
-    from spectrace.corpora.manifest import Manifest
     from spectrace.evaluation.results import Evaluation
     from spectrace.evaluation.tables import Table
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_USUAL_SPLIT = "val"
 
 
 @click.command()
@@ -75,7 +73,7 @@ def command(
     # Everything that can be refused is refused before the first picture.
     for spec in perturbations:
         parse(spec)
-    manifest, split = _pictures(manifest_path, split, real, generated)
+    manifest, split = labelled_pictures(manifest_path, split, real, generated)
     detectors = [Detector.load(model) for model in models]
     changes = (None, *dict.fromkeys(perturbations))
     chosen = manifest if split is None else manifest.select(split=split)
@@ -103,32 +101,6 @@ def command(
     else:
         _show(evaluations)
     return _report_unreadable(evaluations, quiet=quiet)
-
-
-def _pictures(
-    path: Path | None, split: str | None, real: tuple[Path, ...], generated: tuple[Path, ...]
-) -> tuple[Manifest, str | None]:
-    from spectrace.corpora.manifest import Manifest  # noqa: PLC0415
-
-    if path is None:
-        if not (real and generated):
-            raise UsageError("no pictures: give --manifest FILE, or both --real DIR and --generated DIR")
-        if split is not None:
-            raise UsageError("folders have no splits: leave --split out, or build a manifest of them")
-        # Measured as a whole: every picture lands in the same split.
-        return Manifest.from_folders(real=real, generated=generated, shares={"": 1.0}), None
-    if real or generated:
-        raise UsageError("--manifest and folders were given together: give one or the other")
-    manifest = Manifest.read(path)
-    if split is not None:
-        return manifest, split
-    splits = {row.split for row in manifest}
-    if _USUAL_SPLIT in splits:
-        return manifest, _USUAL_SPLIT
-    if splits == {""}:
-        return manifest, None
-    known = ", ".join(sorted(name or "(none)" for name in splits))
-    raise ManifestError(f"{path} has no split {_USUAL_SPLIT}: name one with --split (it has {known})")
 
 
 def _show(evaluations: list[Evaluation]) -> None:
