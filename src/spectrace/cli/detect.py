@@ -96,7 +96,9 @@ class _Run:
         self._quiet = quiet
         self._heatmaps = heatmaps
         self._report = report
-        self._entries: dict[str | None, ReportEntry] = {}
+        # Workers fill the first as they finish; the second keeps the order of the rows.
+        self._drawn: dict[str | None, ReportEntry] = {}
+        self._entries: list[ReportEntry] = []
         self._problems = 0
         self._found = False
         self.interrupted = False
@@ -137,7 +139,7 @@ class _Run:
             return
         from spectrace.explain.report import report  # noqa: PLC0415
 
-        page = report(list(self._entries.values()), self._detector.card)
+        page = report(self._entries, self._detector.card)
         self._report.write_text(page, encoding="utf-8")
 
     def _take(self, detection: Detection, writer: RowWriter) -> None:
@@ -145,10 +147,11 @@ class _Run:
         self._found = self._found or detection.verdict == "generated"
         if detection.error is not None:
             self._problems += 1
-            if self._report is not None:
-                from spectrace.explain.report import error_entry  # noqa: PLC0415
+        if self._report is not None:
+            from spectrace.explain.report import error_entry  # noqa: PLC0415
 
-                self._entries[detection.path] = error_entry(detection)
+            readable = detection.error is None
+            self._entries.append(self._drawn.pop(detection.path) if readable else error_entry(detection))
 
     def _from_stdin(self) -> Detection:
         import io  # noqa: PLC0415
@@ -158,20 +161,20 @@ class _Run:
         return next(self._detector.detect_many([source], workers=1, visit=visit))
 
     def _visit(self, picture: Picture, detection: Detection) -> None:
-        try:
-            if self._heatmaps is not None and detection.evidence is not None:
-                from spectrace.explain.heatmap import heatmap, save_png  # noqa: PLC0415
+        if self._report is not None:
+            from spectrace.explain.report import entry  # noqa: PLC0415
 
-                stem = Path(detection.path or "stdin").stem
-                # Pictures in several folders may share a name; their bytes differ.
-                target = self._heatmaps / f"{stem}-{(detection.sha256 or '')[:8]}.png"
+            self._drawn[detection.path] = entry(picture, detection)
+        if self._heatmaps is not None and detection.evidence is not None:
+            from spectrace.explain.heatmap import heatmap, save_png  # noqa: PLC0415
+
+            stem = Path(detection.path or "stdin").stem
+            # Pictures in several folders may share a name; their bytes differ.
+            target = self._heatmaps / f"{stem}-{(detection.sha256 or '')[:8]}.png"
+            try:
                 save_png(heatmap(picture.pixels, detection.evidence), target)
-            if self._report is not None:
-                from spectrace.explain.report import entry  # noqa: PLC0415
-
-                self._entries[detection.path] = entry(picture, detection)
-        except OSError as error:
-            self._problem(f"heatmap of {detection.path} could not be written: {error}")
+            except OSError as error:
+                self._problem(f"{target} could not be written: {error.strerror or error}")
 
     def _problem(self, line: str) -> None:
         self._problems += 1
