@@ -125,6 +125,7 @@ def test_wrong_usage_is_one_line_and_exit_2(spectrace, model, folder):
         ["detect", folder, "--model", model, "--parquet"],
         ["detect", folder, "--model", model, "--output", "rows.xyz"],
         ["detect", folder, "--model", model, "--tiles", "0"],
+        ["detect", folder, "--model", model, "--report", folder / "text.jpg" / "report.html"],
         ["bake"],
     ):
         result = spectrace(*arguments)

@@ -65,4 +65,8 @@ def main() -> None:
         # The reader of our output went away (for example `| head`): that is not an error.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        # Bad pictures never get here; what is left is a full disk or a folder one may not write to.
+        click.echo(f"spectrace: {error}", err=True)
+        sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
