@@ -2,16 +2,18 @@
 """Content-aligned training pictures: real pictures of a manifest through the FLUX.2 tiny autoencoder.
 
 Each reconstruction is saved as its photograph is: JPEG with the same quantisation tables and subsampling on
-the same block grid, everything else lossless. Writes OUT/manifest.csv: the given manifest's rows (with
-absolute paths) followed by the reconstructions. Finished pictures are kept when it is started again.
+the same block grid, everything else lossless. Writes OUT/manifest.csv: the given manifest's rows followed by
+the reconstructions. Finished pictures are kept when it is started again.
 
-    scripts/make_reconstructions.py ../shared/corpus/manifest.csv ../shared/weights OUT --per-source 25
+    scripts/make_reconstructions.py ../shared/corpus/manifest.csv ../shared/weights runs/aligned
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -32,7 +34,7 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("weights", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--per-source", type=int, default=25, help="pictures of each source and split")
+    parser.add_argument("--per-source", type=int, default=10, help="pictures of each source and split")
     parser.add_argument("--splits", nargs="+", default=["train", "val"], choices=["train", "val"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -46,15 +48,18 @@ def main() -> None:
         if target is not None:
             made.append(
                 Row(
-                    path=str(target.resolve()),
+                    path=target.name,
                     label="generated",
                     split=row.split,
                     generator=NAME,
                     source=NAME,
                     family="autoencoder",
+                    sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
                 )
             )
-    rows = [msgspec.structs.replace(row, path=str(manifest.locate(row).resolve())) for row in manifest]
+    rows = [
+        msgspec.structs.replace(row, path=os.path.relpath(manifest.locate(row), arguments.out)) for row in manifest
+    ]
     Manifest([*rows, *made], arguments.out, manifest.columns).write(arguments.out / "manifest.csv")
     print(f"{len(made)} reconstructions in {arguments.out}")
 
