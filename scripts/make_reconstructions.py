@@ -58,7 +58,8 @@ def main() -> None:
                 )
             )
     rows = [
-        msgspec.structs.replace(row, path=os.path.relpath(manifest.locate(row), arguments.out)) for row in manifest
+        msgspec.structs.replace(row, path=os.path.relpath(manifest.locate(row), arguments.out))
+        for row in manifest
     ]
     Manifest([*rows, *made], arguments.out, manifest.columns).write(arguments.out / "manifest.csv")
     print(f"{len(made)} reconstructions in {arguments.out}")
