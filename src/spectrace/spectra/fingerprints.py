@@ -19,7 +19,7 @@ Colour = Literal["grey", "rgb"]
 CHANNELS: dict[Colour, tuple[str, ...]] = {"grey": ("luma",), "rgb": ("red", "green", "blue")}
 
 _FORMAT = 1
-_PARTS = ("dct", "log_dct", "power", "radial")
+_PARTS = ("dct", "log_dct", "power", "log_power", "radial")
 _GRID = 8
 
 
@@ -33,6 +33,7 @@ class Fingerprint:
         dct: moments of ``|DCT-II|``, ``[C, S, S]``, orthonormal, pixels on 0..255.
         log_dct: moments of ``ln(|DCT-II| + 1e-12)``, ``[C, S, S]``.
         power: moments of the FFT power of Hann-windowed crops, ``[C, S, S]``, zero frequency in the middle.
+        log_power: moments of that power in dB, ``[C, S, S]``.
         radial: moments of each picture's radial profile of that power in dB, ``[C, S // 2]``.
 
     Example:
@@ -49,6 +50,7 @@ class Fingerprint:
     dct: RunningMoments
     log_dct: RunningMoments
     power: RunningMoments
+    log_power: RunningMoments
     radial: RunningMoments
 
     @classmethod
@@ -68,7 +70,7 @@ class Fingerprint:
             raise UsageError(f"colour {colour!r} is unknown: use grey or rgb")
         channels = len(CHANNELS[colour])
         plane = RunningMoments.empty((channels, size, size))
-        return cls(size, colour, plane, plane, plane, RunningMoments.empty((channels, size // 2)))
+        return cls(size, colour, plane, plane, plane, plane, RunningMoments.empty((channels, size // 2)))
 
     @property
     def count(self) -> int:
@@ -114,6 +116,7 @@ class Fingerprint:
             self.dct.update(coefficients),
             self.log_dct.update(np.log(coefficients + np.float32(EPSILON))),
             self.power.update(spectrum),
+            self.log_power.update(decibel(spectrum)),
             self.radial.update(decibel(radial)),
         )
 
@@ -130,6 +133,7 @@ class Fingerprint:
             self.dct.merge(other.dct),
             self.log_dct.merge(other.log_dct),
             self.power.merge(other.power),
+            self.log_power.merge(other.log_power),
             self.radial.merge(other.radial),
         )
 

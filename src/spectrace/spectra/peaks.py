@@ -10,21 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrace.spectra.jpeg_grid import jpeg_grid as find_jpeg_grid
-from spectrace.spectra.neighbourhood import FREQUENCIES, line_strength, plane_strength
-from spectrace.spectra.traces import STRIDE, Traces, central_luma, traces
+from spectrace.spectra.neighbourhood import FREQUENCIES, PERIODS, line_strength, plane_strength
+from spectrace.spectra.traces import STRIDE, Swing, Traces, central_luma, traces
 
 Kind = Literal["upsampling", "jpeg-grid"]
-Trace = Literal["pattern", "between", "on", "mean-spectrum"]
+Trace = Literal["pattern", "between", "on", "detail", "mean-spectrum"]
 
 MIN_SIDE = 2 * STRIDE + 2
 """Shorter side, in pixels, below which nothing is looked for."""
 
-# In dB over the neighbourhood. Chosen on the train and val photographs of the corpus so that about one in a
-# hundred camera pictures is called upsampled; results/peaks-false-alarms.json has the counts by source.
-THRESHOLDS: dict[Trace, float] = {"pattern": 24.0, "between": 20.0, "on": 20.0}
-# How far period 2 in the trace `between` must rise above the block grid's own harmonics in the same direction
-# before a picture with JPEG blocks is called upsampled.
-GRID_MARGIN = 16.0
+# All in dB, chosen on the train and val photographs of the corpus for under one false alarm in a hundred
+# pictures; results/peaks-false-alarms.json has the counts by source and the detection rates.
+THRESHOLDS: dict[Trace, float] = {"pattern": 30.0, "between": 18.0, "on": 18.0, "detail": 24.0}
+"""What a peak must reach: a pattern by itself, the swings on average over rows and columns."""
+MARGINS = {False: 9.0, True: 12.0}
+"""How far period 2 or 4 must rise above the lattices it is a harmonic of, without and with JPEG's grid."""
+LEAD = 3.0
+"""How far period 4 must be stronger in `between` than in `on`, unless it is deep: in lossy WebP, which is coded
+in blocks of 4 x 4, it is not."""
+DEPTH = 0.9
+"""How deep a swing of period 8 must be: coded blocks swing too, but hardly ever down to no residual at all."""
 
 _DIRECTIONS = {(False, True): "horizontally", (True, False): "vertically", (True, True): "diagonally"}
 
@@ -78,8 +83,8 @@ def find_peaks(pixels: NDArray[np.uint8], *, jpeg_grid: bool | None = None) -> l
     Args:
         pixels: uint8 ``[H, W, 3]`` RGB at native resolution.
         jpeg_grid: whether the picture carries JPEG's block grid: True for a JPEG file; None to find out
-            from the pixels. With the grid, periods 4 and 8 along the axes are named ``jpeg-grid``, and
-            period 2 is called upsampling only where the grid cannot explain it.
+            from the pixels. Peaks that the grid explains are named ``jpeg-grid``: period 8, and its
+            harmonics of period 2 and 4 unless they rise well above it.
 
     Returns:
         At most one peak a direction and family of periods (2-4-8, 3), the longest period that is present,
@@ -95,7 +100,7 @@ def find_peaks(pixels: NDArray[np.uint8], *, jpeg_grid: bool | None = None) -> l
         return []
     luma = central_luma(pixels)
     grid = find_jpeg_grid(luma).found if jpeg_grid is None else jpeg_grid
-    return _longest(_candidates(traces(luma), grid))
+    return longest(_candidates(traces(luma), grid))
 
 
 def upsampling_factor(peaks: Iterable[Peak]) -> int | None:
@@ -119,33 +124,61 @@ def upsampling_factor(peaks: Iterable[Peak]) -> int | None:
 
 
 def _candidates(found: Traces, grid: bool) -> Iterator[Peak]:
-    """Every lattice frequency above its threshold."""
     for (period, fy, fx), strength in plane_strength(found.pattern).items():
-        if strength >= THRESHOLDS["pattern"]:
-            on_axis = fy == 0 or fx == 0
-            blocks = grid and on_axis and period in (4, 8)
+        # A pattern of period 2 along the diagonal alone is a camera's: its mosaic of green pixels.
+        if strength >= THRESHOLDS["pattern"] and (fy, fx) != (0.5, 0.5):
+            blocks = grid and period in (4, 8) and (fy == 0 or fx == 0)
             yield Peak(period, (fy, fx), strength, "jpeg-grid" if blocks else "upsampling", "pattern")
-    lines: tuple[tuple[Trace, tuple[NDArray[np.float64], NDArray[np.float64]]], ...] = (
-        ("between", found.between),
-        ("on", found.on),
-    )
-    for trace, spectra in lines:
-        for axis, spectrum in enumerate(spectra):
-            strengths = line_strength(spectrum)
-            harmonics = max(strengths[f] for f in FREQUENCIES if f * 8 in (1, 2, 3))
-            for f, strength in strengths.items():
-                if strength < THRESHOLDS[trace]:
-                    continue
-                period = FREQUENCIES[f]
-                blocks = period in (4, 8) or (
-                    trace == "between" and period == 2 and strength < harmonics + GRID_MARGIN
-                )
-                kind: Kind = "jpeg-grid" if grid and blocks else "upsampling"
-                yield Peak(period, (f, 0.0) if axis == 0 else (0.0, f), strength, kind, trace)
+    between, on = _joint(found.between), _joint(found.on)
+    deep = min(found.between.depth, found.on.depth) >= DEPTH
+    four = deep or between[1 / 4] - on[1 / 4] >= LEAD
+    eight = deep and not grid
+    yield from _swinging("between", found.between, grid=grid, four=four, eight=eight)
+    yield from _swinging("on", found.on, grid=grid, four=four, eight=eight)
+    yield from _swinging("detail", found.detail, grid=grid, four=four, eight=eight)
 
 
-def _longest(candidates: Iterable[Peak]) -> list[Peak]:
-    """One peak for each kind, family and direction: harmonics of a longer period are not news."""
+def _joint(swing: Swing) -> dict[float, float]:
+    """Upsampling swings along rows and columns alike, so both are judged together."""
+    rows, columns = line_strength(swing.rows), line_strength(swing.columns)
+    return {f: (rows[f] + columns[f]) / 2 for f in FREQUENCIES}
+
+
+def _swinging(trace: Trace, swing: Swing, *, grid: bool, four: bool, eight: bool) -> Iterator[Peak]:
+    """The peaks of one swing, given whether periods 4 and 8 may be upsampling at all."""
+    joint = _joint(swing)
+    threshold, margin = THRESHOLDS[trace], MARGINS[grid]
+    by_period = {period: max(joint[f] for f in FREQUENCIES if FREQUENCIES[f] == period) for period in PERIODS}
+    found: list[tuple[int, Kind]] = []
+    if by_period[2] >= max(threshold, by_period[4] + margin, by_period[8] + margin):
+        found.append((2, "upsampling"))
+    elif by_period[4] >= max(threshold, by_period[8] + margin):
+        if four:
+            found.append((4, "upsampling"))
+    elif max(by_period[2], by_period[4], by_period[8]) >= threshold:
+        if eight:
+            found.append((8, "upsampling"))
+        elif grid or joint[1 / 8] >= threshold:
+            found.append((8, "jpeg-grid"))
+    if by_period[3] >= threshold:
+        found.append((3, "upsampling"))
+    for period, kind in found:
+        for axis, strengths in enumerate((line_strength(swing.rows), line_strength(swing.columns))):
+            f = max((f for f in FREQUENCIES if FREQUENCIES[f] == period), key=strengths.__getitem__)
+            if strengths[f] >= threshold / 2:
+                at = (f, 0.0) if axis == 0 else (0.0, f)
+                yield Peak(float(period), at, strengths[f], kind, trace)
+
+
+def longest(candidates: Iterable[Peak]) -> list[Peak]:
+    """One peak for each kind, family (2-4-8, 3) and direction: harmonics of a longer period are not news.
+
+    Args:
+        candidates: in any order.
+
+    Returns:
+        The longest period of each group, its strongest harmonic, strongest peak first.
+    """
     best: dict[tuple[str, str, bool], Peak] = {}
     for peak in candidates:
         key = (peak.kind, peak.direction, _family(peak))

@@ -1,6 +1,6 @@
 """What upsampling leaves behind in a picture's pixels, as spectra in which it stands out as a peak.
 
-Three traces, each blind where another one sees:
+Traces that are each blind where another one sees:
 
 * ``pattern``: a fixed pattern that repeats with the upsampling lattice, such as zero insertion or the
   checkerboard of a transposed convolution: a peak in the spectrum of the picture's residual itself.
@@ -9,10 +9,12 @@ Three traces, each blind where another one sees:
   the spectrum's copies out (nearest has an exact zero there). This is the cyclostationarity that resampling
   detectors look for (Popescu and Farid 2005; Gallagher 2005), on a cross difference.
 * ``on``: the same for residuals centred *on* pixels, for kernels that keep the original samples in place.
+* ``detail``: the same for what a 3 x 3 blur takes away, which zero insertion leaves on one pixel in four.
 
 A pattern of period 2 that is mirror symmetric about a point between two pixels has no component at 1/2 cycle
 per pixel in a residual centred on pixels. JPEG's blocks have that symmetry, whatever their phase: so ``on``
-tells upsampling by 2 from JPEG. ``between`` cannot, and needs the comparison with the block grid's harmonics.
+and ``detail`` tell upsampling by 2 from JPEG. ``between`` cannot, and needs the comparison with the block grid's
+harmonics.
 """
 
 from __future__ import annotations
@@ -30,18 +32,37 @@ SIDE = 768  # of the part that is looked at; more pixels add cost, not certainty
 
 
 @dataclass(frozen=True)
+class Swing:
+    """How the size of one kind of residual swings along rows and columns.
+
+    Attributes:
+        rows: FFT power ``[n]`` of the mean log size of each row, n a multiple of 24.
+        columns: the same for columns.
+        depth: 0..1, how much of the log size is gone at the quietest of the eight phases of a lattice of
+            period 8, the smaller of both directions: 1 for nearest and zero insertion by 4 or 8, which leave
+            nothing at all; less than 0.9 for JPEG's blocks.
+    """
+
+    rows: NDArray[np.float64]
+    columns: NDArray[np.float64]
+    depth: float
+
+
+@dataclass(frozen=True)
 class Traces:
-    """Power spectra of the three traces.
+    """The traces of a picture.
 
     Attributes:
         pattern: float32 ``[H, W]``, FFT power of the soft-clipped residual, zero frequency at ``[0, 0]``.
-        between: for rows and for columns, FFT power ``[n]`` of the log residual's profile.
-        on: the same for residuals centred on pixels.
+        between: of residuals between neighbouring pixels.
+        on: of residuals centred on pixels.
+        detail: of what a 3 x 3 binomial blur takes away.
     """
 
     pattern: NDArray[np.float32]
-    between: tuple[NDArray[np.float64], NDArray[np.float64]]
-    on: tuple[NDArray[np.float64], NDArray[np.float64]]
+    between: Swing
+    on: Swing
+    detail: Swing
 
 
 def central_luma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -62,26 +83,28 @@ def central_luma(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def traces(luma: NDArray[np.float32]) -> Traces:
-    """Spectra of the three traces of one picture.
+    """The traces of one picture.
 
     Args:
         luma: float32 ``[h, w]``, 0..255, both sides at least 50 pixels.
 
     Returns:
-        The spectra; sizes are the largest multiples of 24 that fit.
+        The traces; sizes of spectra are the largest multiples of 24 that fit.
 
     Example:
         >>> noise = np.random.default_rng(0).normal(128, 9, (50, 75)).astype(np.float32)
-        >>> nearest = noise.repeat(2, axis=0).repeat(2, axis=1)
-        >>> found = traces(nearest)
-        >>> found.pattern.shape, [int(power.argmax()) * 2 / power.size for power in found.between]
-        ((96, 144), [1.0, 1.0])
+        >>> found = traces(noise.repeat(2, axis=0).repeat(2, axis=1))  # nearest
+        >>> found.pattern.shape, found.between.columns.argmax() * 2 / found.between.columns.size
+        ((96, 144), np.float64(1.0))
     """
-    horizontal = luma[:, 1:] - luma[:, :-1]
-    cross = horizontal[1:] - horizontal[:-1]
-    curved = horizontal[:, 1:] - horizontal[:, :-1]
+    across = luma[:, 1:] - luma[:, :-1]
+    cross = across[1:] - across[:-1]
+    curved = across[:, 1:] - across[:, :-1]
     centred = curved[2:] - 2 * curved[1:-1] + curved[:-2]
-    return Traces(_pattern(centred), _profiles(cross), _profiles(centred))
+    smooth = luma[1:-1] + (luma[2:] - 2 * luma[1:-1] + luma[:-2]) / 4
+    smooth = smooth[:, 1:-1] + (smooth[:, 2:] - 2 * smooth[:, 1:-1] + smooth[:, :-2]) / 4
+    detail = np.asarray(luma[1:-1, 1:-1] - smooth, dtype=np.float32)
+    return Traces(_pattern(detail), _swing(cross), _swing(centred), _swing(detail))
 
 
 def _pattern(residual: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -94,16 +117,24 @@ def _pattern(residual: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag), dtype=np.float32)
 
 
-def _profiles(residual: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _swing(residual: NDArray[np.float32]) -> Swing:
     """The logarithm makes a swing of the residual's size add to the content instead of scaling with it."""
     size = np.log(np.abs(residual) + 1)
-    return _profile_power(size.mean(axis=1)), _profile_power(size.mean(axis=0))
+    profiles = [size.mean(axis=axis, dtype=np.float64) for axis in (1, 0)]
+    rows, columns = (_profile_power(profile) for profile in profiles)
+    return Swing(rows, columns, min(_depth(profile) for profile in profiles))
 
 
-def _profile_power(profile: NDArray[np.float32]) -> NDArray[np.float64]:
-    part = profile[: profile.size // STRIDE * STRIDE].astype(np.float64)
+def _profile_power(profile: NDArray[np.float64]) -> NDArray[np.float64]:
+    part = profile[: profile.size // STRIDE * STRIDE]
     spectrum = fft.fft((part - part.mean()) * _window(part.size))
     return np.asarray(np.square(np.abs(spectrum)), dtype=np.float64)
+
+
+def _depth(profile: NDArray[np.float64]) -> float:
+    phases = profile[: profile.size // 8 * 8].reshape(-1, 8).mean(axis=0)
+    loudest = float(phases.max())
+    return 1 - float(phases.min()) / loudest if loudest > 0 else 0.0
 
 
 def _window(size: int) -> NDArray[np.float32]:
