@@ -157,7 +157,8 @@ class Fingerprint:
             UsageError: the file is missing or is no fingerprint.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # Opened here: numpy leaves a file that is no archive open.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 if int(arrays["format"]) != _FORMAT:
                     raise ValueError(f"format {int(arrays['format'])}")
                 empty = cls.empty(int(arrays["size"]), _colour(str(arrays["colour"])))

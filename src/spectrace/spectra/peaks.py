@@ -26,10 +26,10 @@ THRESHOLDS: dict[Trace, float] = {"pattern": 30.0, "between": 18.0, "on": 18.0, 
 MARGINS = {False: 9.0, True: 12.0}
 """How far period 2 or 4 must rise above the lattices it is a harmonic of, without and with JPEG's grid."""
 LEAD = 3.0
-"""How far period 4 must be stronger in `between` than in `on`, unless it is deep: in lossy WebP, which is coded
-in blocks of 4 x 4, it is not."""
+"""How far period 4 must be stronger in `between` than in `on`, unless it is deep: in lossy WebP, whose blocks
+are 4 x 4, it is not."""
 DEPTH = 0.9
-"""How deep a swing of period 8 must be: coded blocks swing too, but hardly ever down to no residual at all."""
+"""How deep a swing of period 8 must be: coded blocks swing too, but hardly ever down to no residual."""
 
 _DIRECTIONS = {(False, True): "horizontally", (True, False): "vertically", (True, True): "diagonally"}
 

@@ -13,8 +13,8 @@ Traces that are each blind where another one sees:
 
 A pattern of period 2 that is mirror symmetric about a point between two pixels has no component at 1/2 cycle
 per pixel in a residual centred on pixels. JPEG's blocks have that symmetry, whatever their phase: so ``on``
-and ``detail`` tell upsampling by 2 from JPEG. ``between`` cannot, and needs the comparison with the block grid's
-harmonics.
+and ``detail`` tell upsampling by 2 from JPEG. ``between`` cannot, and needs the comparison with the harmonics
+of the block grid.
 """
 
 from __future__ import annotations
