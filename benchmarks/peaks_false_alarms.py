@@ -3,10 +3,10 @@
     python benchmarks/peaks_false_alarms.py ../shared/corpus/manifest.csv
     python benchmarks/peaks_false_alarms.py FOLDER...
 
-Camera pictures only, of the splits train and val: thresholds were chosen on them, so `unseen` stays unseen.
-False alarms are counted for the file as it is (a JPEG is known to be one), for its pixels alone (as when it was
-saved again as PNG), for small crops, and for a sample that is coded again. For the detection rates a sample of the
-same photographs is cut and upsampled.
+Pictures of the splits train and val: thresholds were chosen on the camera pictures among them, and `unseen`
+stays unseen. False alarms are counted for the file as it is (a JPEG is known to be one), for its pixels alone
+(as when it was saved again as PNG), for small crops, and for a sample that is coded again. For the detection
+rates a sample of these photographs is cut and upsampled. Generated pictures are counted for comparison.
 """
 
 from __future__ import annotations
@@ -50,13 +50,19 @@ SIDE = 256
 OFF_GRID = (slice(3, None), slice(5, None))
 
 
-def photographs(sources: list[str]) -> tuple[list[tuple[str, Path]], str | None]:
-    """``(source, path)`` of every photograph, and the manifest's digest."""
+def listed(sources: list[str]) -> tuple[list[tuple[str, Path]], list[tuple[str, Path]], str | None]:
+    """``(source, path)`` of every photograph and every generated picture, and the manifest's digest."""
     if len(sources) == 1 and Path(sources[0]).suffix in (".csv", ".parquet"):
         manifest = Manifest.read(Path(sources[0]))
-        rows = [row for row in manifest.rows if row.label == "real" and row.split in SPLITS]
-        return [(row.source, manifest.root / row.path) for row in rows], manifest.digest()
-    return [(Path(source).name, path) for source in sources for path in expand([source])], None
+        rows = [row for row in manifest.rows if row.split in SPLITS]
+        real = [(row.source, manifest.root / row.path) for row in rows if row.label == "real"]
+        generated = [
+            (f"{row.generator}, {row.source}", manifest.root / row.path)
+            for row in rows
+            if row.label == "generated"
+        ]
+        return real, generated, manifest.digest()
+    return [(Path(source).name, path) for source in sources for path in expand([source])], [], None
 
 
 def false_alarms(item: tuple[int, tuple[str, Path]], seed: int) -> dict[str, Any] | None:
@@ -82,6 +88,17 @@ def false_alarms(item: tuple[int, tuple[str, Path]], seed: int) -> dict[str, Any
             crop = random_crop(pixels, side, rng)
             result[f"crop {side}"] = upsampling_factor(find_peaks(crop))
     return result
+
+
+def prints(item: tuple[str, Path]) -> tuple[str, int | None] | None:
+    """What is found in one generated picture."""
+    try:
+        picture = decode(item[1])
+    except ImageError as error:
+        print(error, file=sys.stderr)
+        return None
+    known = picture.facts.format in JPEG_FORMATS or None
+    return item[0], upsampling_factor(find_peaks(picture.pixels, jpeg_grid=known))
 
 
 def recoded(item: tuple[int, tuple[str, Path]]) -> dict[str, int | None]:
@@ -139,6 +156,14 @@ def count(findings: Iterable[int | None]) -> dict[str, Any]:
     }
 
 
+def grouped(findings: Iterable[tuple[str, int | None]]) -> dict[str, dict[str, Any]]:
+    """:func:`count` by the first of each pair."""
+    groups: dict[str, list[int | None]] = defaultdict(list)
+    for name, found in findings:
+        groups[name].append(found)
+    return {name: count(groups[name]) for name in sorted(groups)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -150,10 +175,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/peaks-false-alarms.json"))
     options = parser.parse_args()
 
-    pictures, digest = photographs(options.sources)
+    pictures, generated, digest = listed(options.sources)
     with ProcessPoolExecutor(options.workers) as pool:
         judged = pool.map(partial(false_alarms, seed=options.seed), enumerate(pictures), chunksize=16)
         rows = [row for row in judged if row is not None]
+        printed = [row for row in pool.map(prints, generated, chunksize=16) if row is not None]
         large = [item for item in pictures if min(decode(item[1]).pixels.shape[:2]) >= SIDE // 2]
         chosen = np.random.default_rng(options.seed).permutation(len(large))[: options.upsampled]
         items = [(int(index), large[index]) for index in chosen]
@@ -161,13 +187,11 @@ def main() -> None:
         parts = list(pool.map(partial(detections, seed=options.seed), items, chunksize=4))
 
     ways = ("file", "pixels", *(f"crop {side}" for side in CROPS))
-    by_source: dict[str, list[int | None]] = defaultdict(list)
-    for row in rows:
-        by_source[row["source"]].append(row["file"])
+    by_source = grouped((row["source"], row["file"]) for row in rows)
     cells: dict[str, dict[str, dict[str, list[int | None]]]] = {}
     for kernel, factor, ending, found in (cell for part in parts for cell in part):
         cells.setdefault(kernel, {}).setdefault(str(factor), {}).setdefault(ending, []).append(found)
-    report = {
+    report: dict[str, Any] = {
         "command": " ".join(["python", "benchmarks/peaks_false_alarms.py", *sys.argv[1:]]),
         "seed": options.seed,
         "spectrace": __version__,
@@ -188,7 +212,8 @@ def main() -> None:
         },
         "false_alarms": {way: count(row[way] for row in rows if way in row) for way in ways}
         | {way: count(row[way] for row in again) for way in again[0]},
-        "false_alarms_by_source": {source: count(found) for source, found in sorted(by_source.items())},
+        "false_alarms_by_source": by_source,
+        "prints_by_generator": grouped(printed),
         "detection": {
             "pictures": len(items),
             "side": SIDE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ def mean_spectrum_figure(fingerprint: Fingerprint, title: str, peaks: Sequence[P
         A figure: one row a channel; ln mean |DCT|, ln std |DCT|, FFT power in dB.
     """
     channels = CHANNELS[fingerprint.colour]
-    figure = _figure(3 * 4.1, 3.4 * len(channels) + 0.5)
+    figure = _figure(3 * 4.3, 3.5 * len(channels) + 0.7, "compressed")
     axes = figure.subplots(len(channels), 3, squeeze=False)
     for row, channel in enumerate(channels):
         panels = (
@@ -86,7 +86,7 @@ def comparison_figure(
     from matplotlib.colors import LogNorm, Normalize  # noqa: PLC0415  (start-up stays light)
 
     channels = CHANNELS[fingerprint.colour]
-    figure = _figure(3 * 4.1, 3.4 * len(channels) + 0.5)
+    figure = _figure(3 * 4.3, 3.5 * len(channels) + 0.7, "compressed")
     axes = figure.subplots(len(channels), 3, squeeze=False)
     views: tuple[tuple[Callable[..., NDArray[Any]], str, str, str], ...] = (
         (difference, "difference", "Δ ln mean |DCT|", "RdBu_r"),
@@ -120,7 +120,7 @@ def radial_figure(fingerprints: Mapping[str, Fingerprint]) -> Figure:
         A figure: mean over the pictures (and channels) of the radial profile in dB, with a band of one
         standard deviation over the pictures.
     """
-    figure = _figure(7.6, 4.8)
+    figure = _figure(7.6, 4.8, "constrained")
     axis = figure.subplots()
     for index, (name, fingerprint) in enumerate(fingerprints.items()):
         mean, std = radial_summary(fingerprint)
@@ -144,7 +144,7 @@ def diagonal_figure(fingerprints: Mapping[str, Fingerprint]) -> Figure:
     Returns:
         A figure: one line a set, channels averaged.
     """
-    figure = _figure(7.6, 4.8)
+    figure = _figure(7.6, 4.8, "constrained")
     axis = figure.subplots()
     lines = []
     for index, (name, fingerprint) in enumerate(fingerprints.items()):
@@ -193,10 +193,10 @@ def save_figure(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=_DPI, metadata=metadata)
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(width: float, height: float, layout: Literal["constrained", "compressed"]) -> Figure:
     from matplotlib.figure import Figure  # noqa: PLC0415  (start-up stays light)
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def _image(
@@ -208,7 +208,8 @@ def _image(
     **style: Any,
 ) -> None:
     shown = axis.imshow(values, extent=extent, interpolation="nearest", **style)
-    bar = figure.colorbar(shown, ax=axis, fraction=0.046, pad=0.03, extend="both")
+    at_zero = shown.norm.vmin == 0  # absolute values end there
+    bar = figure.colorbar(shown, ax=axis, shrink=0.8, pad=0.02, extend="max" if at_zero else "both")
     bar.set_label(unit)
     axis.set_xlabel("horizontal frequency (cycles/px)")
     axis.set_ylabel("vertical frequency (cycles/px)")
