@@ -2,8 +2,8 @@
 """Makes examples/ from photographs that ship in scikit-image and scikit-learn.
 
 `camera/` holds the photographs, `generated/` what the FLUX.2 tiny autoencoder makes of other photographs: the
-last step of a latent generator, and its traces. All are saved alike, as JPEG of quality 95 without chroma
-subsampling, so the format says nothing.
+last step of a latent generator, and its traces. All are saved alike, as JPEG of quality 90 with chroma
+subsampling 4:2:0, so the format says nothing.
 
     scripts/make_examples.py ../shared/weights
 """
@@ -38,7 +38,7 @@ def main() -> None:
 
 def save(pixels: np.ndarray, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(target, quality=95, subsampling="4:4:4")
+    Image.fromarray(pixels).save(target, quality=90)
 
 
 if __name__ == "__main__":
