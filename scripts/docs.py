@@ -75,7 +75,8 @@ def _headline(path: Path) -> str:
     for evaluation in Results.read(path).evaluations:
         figures = evaluation.overall.figures
         cells = [cell(figures[name], FIGURES[name].percent) for name in HEADLINE]
-        lines.append(f"| {evaluation.perturbation or 'untouched'} | " + " | ".join(cells) + " |")
+        condition = (evaluation.perturbation or "untouched").replace("|", r"\|")
+        lines.append(f"| {condition} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
