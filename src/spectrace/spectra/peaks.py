@@ -27,7 +27,7 @@ MARGINS = {False: 9.0, True: 12.0}
 """How far period 2 or 4 must rise above the lattices it is a harmonic of, without and with JPEG's grid."""
 LEAD = 3.0
 """How far period 4 must be stronger in `between` than in `on`, unless it is deep: in lossy WebP, whose blocks
-are 4 x 4, it is not."""
+are 4 x 4, it seldom is."""
 DEPTH = 0.9
 """How deep a swing of period 8 must be: coded blocks swing too, but hardly ever down to no residual."""
 
@@ -75,10 +75,10 @@ class Peak(msgspec.Struct, frozen=True):
 def find_peaks(pixels: NDArray[np.uint8], *, jpeg_grid: bool | None = None) -> list[Peak]:
     """Find the periodic prints of upsampling by 2, 3, 4 or 8 in one picture.
 
-    Looks at the middle of the picture, at most 768 x 768 pixels, so the cost is bounded. The measured rate
-    of false alarms on photographs and the detection rates by kernel and factor are in
-    ``results/peaks-false-alarms.json`` and ``docs/guide-spectra.md``. Silence proves nothing: most
-    generators hide their lattice, and scaling or strong compression erases it.
+    Looks at the middle of the picture, at most 768 x 768 pixels, so the cost is bounded. A factor was named
+    in 17 of 2,932 camera pictures (0.6 %, 95 % interval 0.3 to 0.9), most of them enlarged ones; counts by
+    source and detection rates by kernel and factor are in ``results/peaks-false-alarms.json``. Silence proves
+    nothing: most generators hide their lattice, and scaling or strong compression erases it.
 
     Args:
         pixels: uint8 ``[H, W, 3]`` RGB at native resolution.

@@ -40,7 +40,7 @@ class Swing:
         columns: the same for columns.
         depth: 0..1, how much of the log size is gone at the quietest of the eight phases of a lattice of
             period 8, the smaller of both directions: 1 for nearest and zero insertion by 4 or 8, which leave
-            nothing at all; less than 0.9 for JPEG's blocks.
+            nothing at all; hardly ever 0.9 for coded blocks.
     """
 
     rows: NDArray[np.float64]
