@@ -3,7 +3,8 @@
 
 `camera/` holds the photographs, `generated/` what the FLUX.2 tiny autoencoder makes of other photographs: the
 last step of a latent generator, and its traces. All are saved alike, as JPEG of quality 90 with chroma
-subsampling 4:2:0, so the format says nothing.
+subsampling 4:2:0, so the format says nothing. `upsampled/` holds a photograph enlarged by repeating pixels, to see
+lattice peaks.
 
     scripts/make_examples.py ../shared/weights
 """
@@ -34,6 +35,10 @@ def main() -> None:
         save(decode(path).pixels, examples / "camera" / f"{path.stem}.jpg")
     for path in GENERATED_FROM:
         save(autoencoder.reconstruct(decode(path).pixels), examples / "generated" / f"{path.stem}.jpg")
+    small = Image.fromarray(decode(SKIMAGE / "chelsea.png").pixels).resize((225, 150), Image.Resampling.LANCZOS)
+    target = examples / "upsampled" / "chelsea-nearest-x2.png"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    small.resize((450, 300), Image.Resampling.NEAREST).save(target)
 
 
 def save(pixels: np.ndarray, target: Path) -> None:
