@@ -35,7 +35,9 @@ def main() -> None:
         save(decode(path).pixels, examples / "camera" / f"{path.stem}.jpg")
     for path in GENERATED_FROM:
         save(autoencoder.reconstruct(decode(path).pixels), examples / "generated" / f"{path.stem}.jpg")
-    small = Image.fromarray(decode(SKIMAGE / "chelsea.png").pixels).resize((225, 150), Image.Resampling.LANCZOS)
+    small = Image.fromarray(decode(SKIMAGE / "chelsea.png").pixels).resize(
+        (225, 150), Image.Resampling.LANCZOS
+    )
     target = examples / "upsampled" / "chelsea-nearest-x2.png"
     target.parent.mkdir(parents=True, exist_ok=True)
     small.resize((450, 300), Image.Resampling.NEAREST).save(target)
