@@ -61,10 +61,6 @@ def main() -> None:
     except SpectraceError as error:
         click.echo(f"spectrace: {error}", err=True)
         sys.exit(2)
-    except BrokenPipeError:
-        # The reader of our output went away (for example `| head`): that is not an error.
-        sys.stderr.close()
-        sys.exit(0)
     except OSError as error:
         # Bad pictures never get here; what is left is a full disk or a folder one may not write to.
         click.echo(f"spectrace: {error}", err=True)
