@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -88,3 +89,17 @@ def test_nothing_is_chosen_on_unseen(toy_model, folders):
         calibrate(toy_model(), manifest, split="unseen")
     with pytest.raises(ManifestError, match="could be scored"):
         calibrate(toy_model(tile_size=64), manifest, split=None, conditions=["identity"])
+
+
+def test_without_the_training_extra_it_is_one_line(spectrace, toy_model, folders, monkeypatch):
+    real, generated = folders
+    path = toy_model()
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    for name in ("spectrace.learning.calibrate", "spectrace.learning.export"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    result = spectrace("calibrate", path, "--real", real, "--generated", generated)
+    assert (result.code, result.out) == (2, "")
+    assert (
+        result.err
+        == "spectrace: Calibrations need onnx, which is not installed: pip install 'spectrace[train]'\n"
+    )
