@@ -13,6 +13,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from spectrace.corpora.manifest import Manifest, Row
+from spectrace.detectors.patches import PatchGrid
 from spectrace.errors import RecipeError
 from spectrace.learning.checkpoints import load_checkpoint, read_log
 from spectrace.learning.loop import train
@@ -53,7 +54,7 @@ class Moody(Network):
 
     def __init__(self, outputs: int, tile: int) -> None:
         super().__init__()
-        self.receptive_field = self.stride = tile
+        self.patches = PatchGrid(size=tile, stride=tile)
         self.layers = torch.nn.Sequential(
             torch.nn.Conv2d(3, 4, tile),
             torch.nn.BatchNorm2d(4),

@@ -28,7 +28,7 @@ def test_every_registered_network_keeps_the_contract(identity, outputs):
     logits = network(inputs)
     assert logits.dtype == torch.float32
     assert logits.shape[:2] == (3, outputs)
-    assert 1 <= network.stride <= network.receptive_field
+    assert 1 <= network.patches.stride <= network.patches.size
     # One tile's answer does not depend on its neighbours in the batch.
     torch.testing.assert_close(network(inputs[1:2]), logits[1:2], rtol=1e-4, atol=1e-5)
     assert all(weight.ndim > 1 for weight in network.weights())

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from spectrace.detectors.patches import PatchGrid
 from spectrace.errors import ModelError
 
 METADATA_KEY = "spectrace.card"
@@ -68,7 +69,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         classes: class names; a binary detector has ``["camera", "generated"]`` and one logit.
         tile_size: side of the square tiles the network takes, in pixels.
         stride: distance of neighbouring patches in pixels; equals ``tile_size`` for whole-tile detectors.
-        receptive_field: pixels a patch's logit depends on; equals ``tile_size`` for whole-tile detectors.
+        receptive_field: side of a patch, the pixels its logit depends on; equals ``tile_size`` for whole-tile
+            detectors.
+        patch_start: first pixel of a tile's first patch; negative where the network pads its input.
+        any_size: whether the network is fully convolutional and takes pictures of any size.
         pooling: how patch logits become the picture's logit.
         tiles: how many tiles of a picture are scored by default.
         stability: size-preserving perturbations under which a verdict must hold still.
@@ -92,6 +96,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     classes: list[str] = msgspec.field(default_factory=lambda: ["camera", "generated"])
     stride: int = 0
     receptive_field: int = 0
+    patch_start: int = 0
+    any_size: bool = False
     pooling: Literal["logit-mean", "softmax-mean", "vote"] = "logit-mean"
     tiles: _Positive = 64
     calibration: Calibration = Calibration()
@@ -121,6 +127,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """``id@version``, the model's name in every result."""
         return f"{self.id}@{self.version}"
+
+    @property
+    def patches(self) -> PatchGrid:
+        """Which pixels of its input each logit sees."""
+        return PatchGrid(size=self.receptive_field, stride=self.stride, start=self.patch_start)
 
     @property
     def binary(self) -> bool:

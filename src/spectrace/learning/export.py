@@ -89,8 +89,10 @@ def card_of(recipe: Recipe, trained: Trained, manifest: Manifest, seed: int) -> 
         licence=recipe.card.licence,
         classes=trained.classes,
         tile_size=recipe.tile,
-        stride=network.stride,
-        receptive_field=network.receptive_field,
+        stride=network.patches.stride,
+        receptive_field=network.patches.size,
+        patch_start=network.patches.start,
+        any_size=network.any_size,
         limits=OperatingLimits(min_side=recipe.tile),
         stability=recipe.card.stability,
         training={

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from spectrace.errors import RecipeError
-from spectrace.learning.networks.registry import Network, register_network
+from spectrace.learning.networks.registry import Network, register_network, whole_tile
 from spectrace.learning.representations import dct_matrix
 
 BLOCK = 32
@@ -29,7 +29,7 @@ class BlockSpectrum(Network):
 
     Args:
         outputs: number of logits.
-        tile: side of a tile in pixels, a multiple of 32 from 64 up; also receptive field and stride.
+        tile: side of a tile in pixels, a multiple of 32 from 64 up; the whole of it is one patch.
 
     Raises:
         RecipeError: a tile that the blocks do not fill, or a single block.
@@ -51,7 +51,7 @@ class BlockSpectrum(Network):
             raise RecipeError(
                 f"tile is {tile}, block-spectrum needs a multiple of {BLOCK} from {2 * BLOCK} up: take 128"
             )
-        self.receptive_field = self.stride = tile
+        self.patches = whole_tile(tile)
         self.register_buffer("matrix", torch.from_numpy(dct_matrix(BLOCK)).float())
         self.register_buffer("mix", torch.tensor([_LUMA, (0.0, -1.0, 1.0), (1.0, -1.0, 0.0)]))
         self.normalise = nn.BatchNorm1d(_FEATURES, affine=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from spectrace.errors import RecipeError
-from spectrace.learning.networks.registry import Network, register_network
+from spectrace.learning.networks.registry import Network, register_network, whole_tile
 
 
 class FrankCNN(Network):
@@ -17,7 +17,7 @@ class FrankCNN(Network):
 
     Args:
         outputs: number of logits.
-        tile: side of a tile in pixels, a multiple of 4; also receptive field and stride.
+        tile: side of a tile in pixels, a multiple of 4; the whole of it is one patch.
 
     Raises:
         RecipeError: when the tile cannot be halved twice.
@@ -31,7 +31,7 @@ class FrankCNN(Network):
         super().__init__()
         if tile % 4:
             raise RecipeError(f"tile is {tile}, frank-cnn needs a multiple of 4: take {tile // 4 * 4 or 4}")
-        self.receptive_field = self.stride = tile
+        self.patches = whole_tile(tile)
         self.convolutions = nn.Sequential(
             nn.Conv2d(3, 3, 3, padding=1),
             nn.ReLU(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from spectrace.learning.networks.registry import Network, register_network
+from spectrace.learning.networks.registry import Network, register_network, whole_tile
 
 
 class Linear(Network):
@@ -12,7 +12,7 @@ class Linear(Network):
 
     Args:
         outputs: number of logits.
-        tile: side of a tile in pixels; also receptive field and stride.
+        tile: side of a tile in pixels; the whole of it is one patch.
 
     Example:
         >>> import torch
@@ -22,7 +22,7 @@ class Linear(Network):
 
     def __init__(self, outputs: int, tile: int) -> None:
         super().__init__()
-        self.receptive_field = self.stride = tile
+        self.patches = whole_tile(tile)
         self.dense = nn.Linear(3 * tile * tile, outputs)
         # Zero is the neutral start of a convex problem: coefficients that carry no evidence stay at zero.
         nn.init.zeros_(self.dense.weight)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from spectrace.detectors.patches import PatchGrid
 from spectrace.errors import RecipeError
 
 
@@ -16,12 +17,13 @@ class Network(nn.Module):
     ``[N, outputs, h, w]``; whole-tile networks have ``h = w = 1``.
 
     Attributes:
-        receptive_field: side of the square that one output sees, in pixels.
-        stride: distance between neighbouring outputs' squares, in pixels.
+        patches: which pixels each output sees.
+        any_size: whether the network is fully convolutional: it then takes inputs of any height and width,
+            and each output depends on its own patch alone.
     """
 
-    receptive_field: int
-    stride: int
+    patches: PatchGrid
+    any_size: bool = False
 
     def weights(self) -> list[Tensor]:
         """The weights a penalty shrinks: every parameter but biases and normalisations.
@@ -31,6 +33,11 @@ class Network(nn.Module):
             [(1, 192)]
         """
         return [parameter for parameter in self.parameters() if parameter.ndim > 1]
+
+
+def whole_tile(tile: int) -> PatchGrid:
+    """The single patch of a network whose output sees the whole tile."""
+    return PatchGrid(size=tile, stride=tile)
 
 
 _Build = Callable[[int, int], Network]
