@@ -10,6 +10,7 @@ from PIL import Image
 
 from spectrace.detectors.card import Card, OperatingLimits, Thresholds
 from spectrace.detectors.detection import Detection, Evidence, Verdict
+from spectrace.detectors.patches import PatchGrid
 from spectrace.images.decode import Picture, decode
 from spectrace.provenance import read
 
@@ -46,7 +47,14 @@ def detection_of(
         np.int64,
     ).reshape(-1, 2)
     scores = np.full((len(corners), 1, 1), 0.0 if score is None else score, np.float32)
-    evidence = Evidence(corners=corners, tile_size=TILE, logits=scores, scores=scores, facts=picture.facts)
+    evidence = Evidence(
+        corners=corners,
+        extent=(TILE, TILE),
+        patches=PatchGrid(size=TILE, stride=TILE),
+        logits=scores,
+        scores=scores,
+        facts=picture.facts,
+    )
     settings = {
         "path": "/photos/summer/one.png",
         "model": "demo@3",

@@ -12,30 +12,42 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from spectrace.detectors.patches import PatchGrid
 from spectrace.errors import UsageError
 from spectrace.explain.colours import COLOUR_MAPS, colour_table, levels
 from spectrace.explain.heatmap import heatmap, save_png, score_map, scores_at, tint
 
 
-def evidence(corners, size, scores):
+def evidence(corners, size, scores, patches=None):
+    scores = np.asarray(scores, np.float32)
+    stride = max(1, size // scores.shape[1])
     return SimpleNamespace(
         corners=np.asarray(corners, np.int64).reshape(-1, 2),
-        tile_size=size,
-        scores=np.asarray(scores, np.float32),
+        extent=(size, size),
+        patches=patches or PatchGrid(size=stride, stride=stride),
+        scores=scores,
     )
 
 
 def slow_score_map(shown, height, width):
     """Pixel by pixel, in the words of the definition."""
     out = np.full((height, width), np.nan)
-    _, h, w = shown.scores.shape
+
+    def nearest(position, count):
+        centres = [
+            shown.patches.start + i * shown.patches.stride + (shown.patches.size - 1) / 2
+            for i in range(count)
+        ]
+        distances = [abs(position - centre) for centre in centres]
+        return max(i for i, distance in enumerate(distances) if distance == min(distances))
+
     for y in range(height):
         for x in range(width):
             found = []
             for (top, left), patches in zip(shown.corners, shown.scores, strict=True):
                 dy, dx = y - top, x - left
-                if 0 <= dy < shown.tile_size and 0 <= dx < shown.tile_size:
-                    found.append(patches[int(dy * h / shown.tile_size), int(dx * w / shown.tile_size)])
+                if 0 <= dy < shown.extent[0] and 0 <= dx < shown.extent[1]:
+                    found.append(patches[nearest(dy, len(patches)), nearest(dx, len(patches[0]))])
             if found:
                 out[y, x] = np.mean(np.asarray(found, np.float64))
     return out
@@ -49,7 +61,12 @@ def test_score_map_is_the_mean_of_the_tiles_that_cover_a_pixel(data):
     h, w = data.draw(st.integers(1, min(size, 4))), data.draw(st.integers(1, min(size, 4)))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     corners = rng.integers(0, (max(height - size, 0) + 1, max(width - size, 0) + 1), (count, 2))
-    shown = evidence(corners, size, rng.normal(0, 3, (count, h, w)))
+    grid = PatchGrid(
+        size=data.draw(st.integers(1, 20)),
+        stride=data.draw(st.integers(1, 6)),
+        start=data.draw(st.integers(-9, 3)),
+    )
+    shown = evidence(corners, size, rng.normal(0, 3, (count, h, w)), grid)
     found = score_map(shown, height, width)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, slow_score_map(shown, height, width), rtol=1e-5, atol=1e-6)

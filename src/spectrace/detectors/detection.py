@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrace.detectors.patches import PatchGrid
 from spectrace.images.facts import Facts
 from spectrace.provenance import Provenance
 
@@ -30,15 +31,17 @@ class Evidence:
     """Where in the picture the score comes from.
 
     Attributes:
-        corners: int64 [N, 2], top and left of each scored tile, in pixels of the displayed picture.
-        tile_size: side of a tile in pixels.
+        corners: int64 [N, 2], top and left of each scored region, in pixels of the displayed picture.
+        extent: height and width of each region: of the tiles, or of the picture where it was seen whole.
+        patches: which pixels of its region each patch sees.
         logits: float32 [N, h, w], the network's logit of each patch.
         scores: float32 [N, h, w], the same through the card's calibration: log-likelihood ratios.
         facts: what the file says of its format.
     """
 
     corners: NDArray[np.int64]
-    tile_size: int
+    extent: tuple[int, int]
+    patches: PatchGrid
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
     facts: Facts
@@ -55,7 +58,7 @@ class Detection:
         verdict: None only when the picture could not be read.
         reasons: why a verdict is ``inconclusive``, each ``code: sentence``.
         model: ``id@version`` of the detector.
-        tiles: number of tiles the score was taken from.
+        tiles: number of regions the score was taken from; 1 where the picture was seen whole.
         provenance: what the file says about itself. Never part of the score.
         error: one line when the picture could not be read, else None.
         evidence: for heatmaps and reports; not part of the row.

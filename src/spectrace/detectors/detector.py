@@ -16,15 +16,13 @@ from spectrace.detectors.detection import Detection, Evidence, Verdict
 from spectrace.detectors.pooling import pool
 from spectrace.detectors.runtime import Model, find_model
 from spectrace.detectors.verdict import judge, limit_reasons, verdict_of
+from spectrace.detectors.views import View, view_of
 from spectrace.errors import ImageError, ModelError, UsageError
 from spectrace.images import perturbations
 from spectrace.images.decode import Limits, Picture, Source, decode
-from spectrace.images.tiles import cut_tiles, tile_grid
 from spectrace.provenance import read as read_provenance
 
-_TALLEST = 16_000  # WebP takes no side above 16,383 pixels, JPEG none above 65,535
 Visit = Callable[[Picture, Detection], None]
-_Perturbation = perturbations.Perturbation | perturbations.Chain
 
 
 class Detector:
@@ -33,8 +31,9 @@ class Detector:
     Args:
         model: the network with its card.
         card: takes the place of the model's own card, for measurements under other settings.
-        tiles: how many tiles of a picture to score at most; None takes the card's number.
-        dense: score every tile of the picture instead.
+        tiles: how many tiles of a picture to score at most; None takes the card's number. A fully
+            convolutional network sees pictures of no more pixels than that whole.
+        dense: score all of every picture instead.
         limits: what to refuse to decode.
 
     Raises:
@@ -137,19 +136,23 @@ class Detector:
             path: what to call it in the row.
         """
         facts = picture.facts
-        size = self.card.tile_size
-        corners = tile_grid(facts.height, facts.width, size, limit=self._tile_limit)
+        view = view_of(picture.pixels, self.card, self._tile_limit)
         score: float | None = None
         evidence: Evidence | None = None
-        if len(corners):
-            tiles = cut_tiles(picture.pixels, corners, size)
-            logits = self.model.logits(tiles)
-            score = self._score(logits)
-            verdict, reasons = judge(score, self._rescored(tiles, score), facts, self.card)
-            scores = self.card.calibration.apply(logits).astype(np.float32)
-            evidence = Evidence(corners=corners, tile_size=size, logits=logits, scores=scores, facts=facts)
-        else:
+        if view is None:
             verdict, reasons = Verdict.INCONCLUSIVE, limit_reasons(facts, self.card)
+        else:
+            logits = view.logits(self.model)
+            score = self._score(logits)
+            verdict, reasons = judge(score, self._rescored(view, score), facts, self.card)
+            evidence = Evidence(
+                corners=view.corners,
+                extent=view.extent,
+                patches=self.card.patches,
+                logits=logits,
+                scores=self.card.calibration.apply(logits).astype(np.float32),
+                facts=facts,
+            )
         return Detection(
             path=path,
             model=self.card.name,
@@ -160,7 +163,7 @@ class Detector:
             score=score,
             verdict=verdict,
             reasons=reasons,
-            tiles=len(corners),
+            tiles=0 if view is None else len(view.corners),
             provenance=None if picture.raw is None else read_provenance(picture.raw),
             evidence=evidence,
         )
@@ -179,15 +182,14 @@ class Detector:
     def _score(self, logits: NDArray[np.float32]) -> float:
         return float(self.card.calibration.apply(pool(logits, self.card.pooling)))
 
-    def _rescored(self, tiles: NDArray[np.uint8], score: float) -> list[tuple[str, float]]:
+    def _rescored(self, view: View, score: float) -> list[tuple[str, float]]:
         # An undecided picture needs no check: re-encoding could only leave it undecided.
         if verdict_of(score, self.card) is Verdict.INCONCLUSIVE:
             return []
-        rescored = []
-        for perturbation in self._stability:
-            again = _perturb_tiles(tiles, perturbation)
-            rescored.append((str(perturbation), self._score(self.model.logits(again))))
-        return rescored
+        return [
+            (str(perturbation), self._score(view.after(perturbation).logits(self.model)))
+            for perturbation in self._stability
+        ]
 
 
 def available_processors() -> int:
@@ -200,24 +202,6 @@ def available_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _perturb_tiles(tiles: NDArray[np.uint8], perturbation: _Perturbation) -> NDArray[np.uint8]:
-    # Tall pictures of many tiles: encoders are called rarely, and since tile sides are multiples of the
-    # encoders' blocks no block spans two tiles.
-    count, channels, size, _ = tiles.shape
-    at_a_time = max(1, _TALLEST // size)
-    changed = np.empty_like(tiles)
-    for start in range(0, count, at_a_time):
-        some = tiles[start : start + at_a_time].transpose(0, 2, 3, 1)
-        column = np.ascontiguousarray(some).reshape(-1, size, channels)
-        answer = perturbation(column, np.random.default_rng(0))
-        if answer.shape != column.shape:
-            raise ModelError(
-                f"stability check {perturbation} changes the picture's size: wanted one that keeps it"
-            )
-        changed[start : start + at_a_time] = answer.reshape(some.shape).transpose(0, 3, 1, 2)
-    return changed
 
 
 def _path_of(source: Source) -> str | None:

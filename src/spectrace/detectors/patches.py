@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -69,3 +72,44 @@ class PatchGrid(msgspec.Struct, frozen=True):
         """
         doubled = 2 * (np.asarray(positions, np.int64) - self.start) - (self.size - 1) + self.stride
         return (doubled // (2 * self.stride)).clip(0, count - 1)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A stretch of an axis: the pixels to run a network on, and which of its outputs to keep."""
+
+    pixels: slice
+    outputs: slice
+
+
+def blocks(patches: PatchGrid, length: int, side: int) -> Iterator[Block]:
+    """Cut an axis into stretches whose kept outputs, put side by side, are those of a single pass.
+
+    Each stretch holds all that its kept patches see, and begins at a multiple of the stride. The outputs that
+    are dropped see the padding at a cut.
+
+    Args:
+        patches: of a fully convolutional network.
+        length: of the axis, in pixels.
+        side: about how many pixels' worth of outputs a stretch keeps.
+
+    Example:
+        >>> for block in blocks(PatchGrid(size=19, stride=4, start=-2), 101, 32):
+        ...     print(block.pixels, block.outputs)
+        slice(0, 45, None) slice(0, 8, None)
+        slice(28, 77, None) slice(1, 9, None)
+        slice(60, 101, None) slice(1, None, None)
+    """
+    kept = max(1, max(side, patches.size) // patches.stride)
+    padded = max(0, -(patches.start // patches.stride))
+    first = 0
+    while True:
+        begin = max(0, first - padded)
+        end = patches.start + (first + kept - 1) * patches.stride + patches.size
+        skipped = first - begin
+        # A last stretch too short for a patch would be no input for the network: this one takes it along.
+        if end + patches.size + patches.stride >= length:
+            yield Block(slice(begin * patches.stride, length), slice(skipped, None))
+            return
+        yield Block(slice(begin * patches.stride, end), slice(skipped, skipped + kept))
+        first += kept

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrace.detectors.card import METADATA_KEY, Card
+from spectrace.detectors.patches import blocks
 from spectrace.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "frequency"
 _BATCH = 16
+_BLOCK = 512
 _SUFFIX = ".onnx"
 
 
@@ -104,7 +106,8 @@ class Model:
         """Score tiles.
 
         Args:
-            tiles: uint8 [N, 3, S, S] RGB, 0..255, S the card's tile size.
+            tiles: uint8 [N, 3, S, S] RGB, 0..255, S the card's tile size; fully convolutional networks take
+                any [N, 3, H, W] in which a patch fits.
 
         Returns:
             float32 [N, h, w], one logit a patch, positive means generated; [N, K, h, w] for attribution.
@@ -113,14 +116,59 @@ class Model:
             UsageError: wrong shape or dtype.
         """
         size = self.card.tile_size
-        if tiles.dtype != np.uint8 or tiles.ndim != 4 or tiles.shape[1:] != (3, size, size):
-            raise UsageError(
-                f"tiles are {tiles.dtype} {list(tiles.shape)}: wanted uint8 [N, 3, {size}, {size}]"
-            )
+        fits = self.card.any_size or tiles.shape[2:] == (size, size)
+        if tiles.dtype != np.uint8 or tiles.ndim != 4 or tiles.shape[1] != 3 or not fits:
+            wanted = "[N, 3, H, W]" if self.card.any_size else f"[N, 3, {size}, {size}]"
+            raise UsageError(f"tiles are {tiles.dtype} {list(tiles.shape)}: wanted uint8 {wanted}")
         # An empty batch still runs once, so that the answer has the right number of dimensions.
         starts = range(0, max(len(tiles), 1), _BATCH)
         batches = [self._run(tiles[start : start + _BATCH]) for start in starts]
         return np.concatenate(batches)
+
+    def patch_logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Score every patch of a picture with a fully convolutional network.
+
+        Large pictures go through in blocks that overlap by what a patch sees: memory is bounded, and the
+        answer is that of a single pass.
+
+        Args:
+            pixels: uint8 [H, W, 3] RGB, no side shorter than a tile.
+
+        Returns:
+            float32 [h, w], one logit a patch of ``card.patches``.
+
+        Raises:
+            UsageError: the network takes tiles only, or the picture is smaller than a tile.
+        """
+        size = self.card.tile_size
+        if not self.card.any_size:
+            raise UsageError(f"{self.card.name} takes tiles of {size} pixels: give it tiles")
+        if (
+            pixels.dtype != np.uint8
+            or pixels.ndim != 3
+            or pixels.shape[2] != 3
+            or min(pixels.shape[:2]) < size
+        ):
+            raise UsageError(
+                f"picture is {pixels.dtype} {list(pixels.shape)}: wanted uint8 [H, W, 3], sides of "
+                f"{size} pixels or more"
+            )
+        planes = pixels.transpose(2, 0, 1)
+        patches = self.card.patches
+        return np.concatenate(
+            [
+                np.concatenate(
+                    [
+                        self._run(np.ascontiguousarray(planes[None, :, rows.pixels, columns.pixels]))[
+                            0, rows.outputs, columns.outputs
+                        ]
+                        for columns in blocks(patches, pixels.shape[1], _BLOCK)
+                    ],
+                    axis=1,
+                )
+                for rows in blocks(patches, pixels.shape[0], _BLOCK)
+            ]
+        )
 
     def _run(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         outputs: list[Any] = self._session.run(["logits"], {"tiles": tiles})

@@ -75,8 +75,9 @@ class ReportEntry:
         score: natural-log likelihood ratio.
         probability: of *generated* at even prior odds.
         reasons: (code, sentence) of an inconclusive verdict.
-        tiles: how many tiles were scored.
-        covered: share of the picture's pixels that lie in a scored tile, 0..1.
+        tiles: how many regions were scored: tiles, or the picture itself.
+        patches: how many patches were scored in them.
+        covered: share of the picture's pixels that lie in a scored region, 0..1.
         facts: (name, value) rows about the file.
         claims: (name, value) rows of what the file says about itself; None when there was no file.
         notes: remarks on these claims.
@@ -95,6 +96,7 @@ class ReportEntry:
     probability: float | None = None
     reasons: tuple[tuple[str, str], ...] = ()
     tiles: int = 0
+    patches: int = 0
     covered: float = 0.0
     facts: tuple[tuple[str, str], ...] = ()
     claims: tuple[tuple[str, str], ...] | None = None
@@ -148,6 +150,7 @@ def entry(picture: Picture, detection: Detection, *, side: int = SIDE) -> Report
         probability=detection.probability,
         reasons=tuple(_reason(reason) for reason in detection.reasons[:_REASONS_LIMIT]),
         tiles=detection.tiles,
+        patches=0 if evidence is None else evidence.logits.size,
         covered=covered,
         facts=tuple(fact_rows(picture.facts)),
         claims=None if provenance is None else tuple(claim_rows(provenance)),

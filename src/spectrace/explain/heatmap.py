@@ -26,20 +26,25 @@ _DARKEST, _BRIGHTEST = 30.0, 225.0
 def score_map(evidence: Evidence, height: int, width: int) -> NDArray[np.float32]:
     """The score at every pixel of a picture.
 
-    A patch's score stands for its cell of the tile; where tiles overlap, the mean of their scores.
+    Every pixel of a scored region has the score of the patch whose centre is nearest; where regions overlap,
+    the mean of their scores.
 
     Args:
-        evidence: scored tiles of the picture.
+        evidence: scored regions of the picture.
         height: of the picture, in pixels.
         width: of the picture, in pixels.
 
     Returns:
-        float32 [height, width], natural-log likelihood ratios; NaN where no tile was scored.
+        float32 [height, width], natural-log likelihood ratios; NaN where nothing was scored.
 
     Example:
         >>> from types import SimpleNamespace
+        >>> from spectrace.detectors.patches import PatchGrid
         >>> one_tile = SimpleNamespace(
-        ...     corners=np.array([[0, 1]]), tile_size=2, scores=np.array([[[3.0]]], np.float32)
+        ...     corners=np.array([[0, 1]]),
+        ...     extent=(2, 2),
+        ...     patches=PatchGrid(size=2, stride=2),
+        ...     scores=np.array([[[3.0]]], np.float32),
         ... )
         >>> score_map(one_tile, 2, 4).tolist()
         [[nan, 3.0, 3.0, nan], [nan, 3.0, 3.0, nan]]
@@ -53,26 +58,25 @@ def scores_at(
     """The score map at some rows and columns only: a band of a big picture, or a thumbnail's grid.
 
     Args:
-        evidence: scored tiles of the picture.
+        evidence: scored regions of the picture.
         rows: int [R], ascending, in pixels of the picture.
         columns: int [C], ascending, in pixels of the picture.
 
     Returns:
-        float32 [R, C]; NaN where no tile was scored.
+        float32 [R, C]; NaN where nothing was scored.
     """
     total = np.zeros((len(rows), len(columns)), np.float32)
     count = np.zeros((len(rows), len(columns)), np.uint16)
-    size = evidence.tile_size
+    height, width = evidence.extent
     tops = np.searchsorted(rows, evidence.corners[:, 0])
-    bottoms = np.searchsorted(rows, evidence.corners[:, 0] + size)
+    bottoms = np.searchsorted(rows, evidence.corners[:, 0] + height)
     for index in np.flatnonzero(bottoms > tops):
         top, left = (int(corner) for corner in evidence.corners[index])
-        start, end = np.searchsorted(columns, (left, left + size))
+        start, end = np.searchsorted(columns, (left, left + width))
         patches = evidence.scores[index]
         inside = slice(tops[index], bottoms[index]), slice(start, end)
-        # Cell i of h in a tile holds the pixels y with floor(y * h / size) = i.
-        patch_rows = (rows[inside[0]] - top) * patches.shape[0] // size
-        patch_columns = (columns[inside[1]] - left) * patches.shape[1] // size
+        patch_rows = evidence.patches.nearest(rows[inside[0]] - top, patches.shape[0])
+        patch_columns = evidence.patches.nearest(columns[inside[1]] - left, patches.shape[1])
         total[inside] += patches[patch_rows[:, None], patch_columns]
         count[inside] += 1
     np.divide(total, count, out=total, where=count > 0)
@@ -121,7 +125,7 @@ def heatmap(
 
     Args:
         pixels: uint8 [H, W, 3] RGB, displayed orientation.
-        evidence: its scored tiles.
+        evidence: its scored regions.
         opacity: how much the colours cover the picture, 0..1.
         colour_map: ``blue-orange`` or ``purple-green``.
         limit: the score (natural-log likelihood ratio) of the end colours, positive.

@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import onnx
@@ -26,8 +27,9 @@ OPSET = 20
 def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
     """Write network and card as one file that the runtime loads.
 
-    Input ``tiles`` uint8 ``[N, 3, S, S]`` with N free, output ``logits`` float32 ``[N, h, w]`` or
-    ``[N, K, h, w]``. The file is replaced at once, never half written.
+    Input ``tiles`` uint8 ``[N, 3, S, S]`` with N free (and height and width, for a fully convolutional
+    network), output ``logits`` float32 ``[N, h, w]`` or ``[N, K, h, w]``. The file is replaced at once, never
+    half written.
 
     Args:
         network: put into evaluation mode.
@@ -36,6 +38,9 @@ def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
     """
     network.eval()
     example = torch.zeros(2, 3, card.tile_size, card.tile_size, dtype=torch.uint8)
+    free: dict[int, Any] = {0: torch.export.Dim("N", min=1)}
+    if card.any_size:
+        free |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet_logging():
         # The exporter prints its steps and warns of its own deprecations; neither concerns the user.
         warnings.simplefilter("ignore")
@@ -45,7 +50,7 @@ def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
             dynamo=True,
             input_names=["tiles"],
             output_names=["logits"],
-            dynamic_shapes=({0: torch.export.Dim("N", min=1)},),
+            dynamic_shapes=(free,),
             opset_version=OPSET,
             external_data=False,
             # Its optimiser takes "+ 1e-12" for "+ 0" and drops it; onnxruntime optimises when it loads.
