@@ -107,3 +107,51 @@ def toy_model(tmp_path: Path) -> Callable[..., Path]:
         return write_toy_model(tmp_path / "toy.onnx", **card_fields)
 
     return make
+
+
+def write_patch_model(path: Path, seed: int = 0, **card_fields: object) -> Path:
+    """A fully convolutional detector with random weights: two 3x3 convolutions, stride 2, padding 1 each."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    from spectrace.detectors.card import METADATA_KEY, Card
+
+    grid = {"receptive_field": 7, "stride": 4, "patch_start": -3, "any_size": True}
+    card = Card(
+        **{"id": "patches", "version": "1", "title": "Random", "tile_size": 16, **grid, **card_fields}
+    )  # type: ignore[arg-type]
+    rng = np.random.default_rng(seed)
+    weights = {
+        "first": rng.normal(0, 0.02, (4, 3, 3, 3)).astype(np.float32),
+        "second": rng.normal(0, 0.2, (1, 4, 3, 3)).astype(np.float32),
+    }
+    convolution = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}
+    nodes = [
+        helper.make_node("Cast", ["tiles"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Conv", ["floats", "first"], ["features"], **convolution),
+        helper.make_node("Relu", ["features"], ["positive"]),
+        helper.make_node("Conv", ["positive", "second"], ["maps"], **convolution),
+        helper.make_node("Squeeze", ["maps", "axes"], ["logits"]),
+    ]
+    constants = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    constants.append(helper.make_tensor("axes", TensorProto.INT64, [1], [1]))
+    graph = helper.make_graph(
+        nodes,
+        "patches",
+        [helper.make_tensor_value_info("tiles", TensorProto.UINT8, ["N", 3, "H", "W"])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", "h", "w"])],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    save(model, str(path))
+    return path
+
+
+@pytest.fixture
+def patch_model(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a fully convolutional detector (see :func:`write_patch_model`); gives its path."""
+
+    def make(**card_fields: object) -> Path:
+        return write_patch_model(tmp_path / "patches.onnx", **card_fields)  # type: ignore[arg-type]
+
+    return make
