@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.ndimage import binary_dilation
 from skimage.transform import SimilarityTransform, warp
 
 from spectrace.corpora.alignment import resample, similarity
@@ -157,9 +158,8 @@ def test_original_and_manipulation_are_cropped_alike(
     assert mask.shape == (96, 96)
     assert 0.02 < mask.mean() < 0.98
     # What was not manipulated is the same to the last bit, a few pixels of the kernel's reach aside.
-    untouched = ~mask
-    for shift in range(-4, 5):
-        untouched &= ~np.roll(mask, shift, 0) & ~np.roll(mask, shift, 1)
+    untouched = ~binary_dilation(mask, np.ones((9, 9)))
+    assert untouched.any()
     assert (real == fake)[untouched].all()
     assert (real != fake)[mask].mean() > 0.5
     assert [row.split for row in again] == ["test", "test"]
