@@ -1,0 +1,338 @@
+"""What a detector looks at: mean heatmaps, predictive patches and their regions, over many pictures.
+
+Two passes. The first one scores every picture once and keeps bounded notes: small heatmaps of the easiest
+and hardest pictures, places of the strongest patches. The second one opens again only those pictures that
+made it, for their pixels and regions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrace.detectors.detection import Detection, Evidence
+from spectrace.detectors.detector import Detector
+from spectrace.errors import ModelError, UsageError
+from spectrace.evaluation.bootstrap import RESAMPLES
+from spectrace.explain.gathering import Gathered, Wanted, gathered
+from spectrace.explain.histogram import RegionBar, region_histogram
+from spectrace.explain.mean_heatmap import PICTURE_SIDE, GridMap, common_grid, mean_scores
+from spectrace.explain.predictive import (
+    RANDOM_PER_PATCH,
+    Patch,
+    random_patches,
+    rectangles,
+    strongest_patches,
+)
+from spectrace.explain.regions import Regions
+from spectrace.explain.strongest import Strongest
+from spectrace.images.decode import Pixels
+
+Label = Literal["generated", "real", "unlabelled"]
+LABELS: tuple[Label, ...] = ("generated", "real", "unlabelled")
+Step = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A picture to look at, and what is known of it."""
+
+    path: Path
+    label: Label = "unlabelled"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What to collect.
+
+    Attributes:
+        pictures: how many of the easiest and hardest pictures go into a mean heatmap.
+        patches: how many predictive patches to keep for each class.
+        per_picture: how many of them one picture may give; they never share a pixel.
+        shown: how many patches to show.
+        resamples: for the intervals.
+        seed: of the random patches and the resamples.
+    """
+
+    pictures: int = 100
+    patches: int = 10_000
+    per_picture: int = 1
+    shown: int = 64
+    resamples: int = RESAMPLES
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("pictures", "patches", "per_picture", "shown", "resamples"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} = {getattr(self, name)}: wanted 1 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """Which pictures to search for patches that speak for which class (sign +1: generated)."""
+
+    name: str
+    label: Label
+    sign: int
+
+
+DIRECTIONS = (
+    Direction("generated", "generated", +1),
+    Direction("real", "real", -1),
+    Direction("unlabelled-towards-generated", "unlabelled", +1),
+    Direction("unlabelled-towards-camera", "unlabelled", -1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A picture that took no part, or no part in the histogram, and why."""
+
+    path: str
+    message: str
+    unreadable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MeanHeatmap:
+    """The mean over the pictures of one end of the ranking by score.
+
+    Attributes:
+        label: of the pictures.
+        end: ``easiest`` or ``hardest``; ``highest`` or ``lowest`` score of unlabelled ones.
+        maps: of the pictures, the farthest out first.
+        scores: float64 [64, 64], the mean log-likelihood ratio, NaN where nothing was scored.
+        picture: uint8 [256, 256, 3], the mean picture.
+    """
+
+    label: Label
+    end: str
+    maps: tuple[GridMap, ...]
+    scores: NDArray[np.float64]
+    picture: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class PatchGroup:
+    """The predictive patches of one direction.
+
+    Attributes:
+        direction: where they were searched for, and what they speak for.
+        patches: strongest first.
+        crops: pixels of the first of them, exactly their rectangles.
+        bars: histogram over regions; empty where no picture's regions are known.
+        counted: how many of the patches are in the histogram.
+        counted_pictures: of how many pictures.
+    """
+
+    direction: Direction
+    patches: tuple[Patch, ...]
+    crops: tuple[Pixels, ...]
+    bars: tuple[RegionBar, ...]
+    counted: int
+    counted_pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What was found.
+
+    Attributes:
+        settings: what was asked for.
+        counts: pictures that were scored, by label.
+        means: mean heatmaps.
+        groups: predictive patches.
+        regions: what the regions come from.
+        problems: pictures that took no part, in the order met.
+    """
+
+    settings: Settings
+    counts: dict[Label, int]
+    means: tuple[MeanHeatmap, ...]
+    groups: tuple[PatchGroup, ...]
+    regions: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass
+class Notes:
+    """What the first pass keeps: bounded by the settings, whatever the number of pictures."""
+
+    settings: Settings
+    counts: dict[Label, int] = field(default_factory=dict)
+    extremes: dict[tuple[Label, int], Strongest[GridMap]] = field(default_factory=dict)
+    patches: dict[str, Strongest[Patch]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def look(
+    detector: Detector,
+    subjects: Iterable[Subject],
+    settings: Settings | None = None,
+    *,
+    workers: int | None = None,
+    step: Step = lambda: None,
+) -> Notes:
+    """First pass: score every picture.
+
+    Args:
+        detector: any detector; a fully convolutional one is best loaded with ``dense=True``.
+        subjects: the pictures.
+        settings: what to collect.
+        workers: pictures at a time; None takes one a processor.
+        step: called after each picture.
+
+    Raises:
+        ModelError: the model gives logits that are no numbers.
+    """
+    notes = Notes(settings or Settings())
+    subjects = list(subjects)
+    with closing(detector.detect_many((one.path for one in subjects), workers=workers)) as detections:
+        for number, (subject, detection) in enumerate(zip(subjects, detections, strict=True)):
+            _note(notes, number, subject.label, detection)
+            step()
+    return notes
+
+
+def study(
+    notes: Notes,
+    detector: Detector,
+    regions: Regions,
+    *,
+    workers: int | None = None,
+    start: Callable[[int], Step] = lambda _: lambda: None,
+) -> Study:
+    """Second pass: open again the pictures that made it, and put everything together.
+
+    Args:
+        notes: of the first pass.
+        detector: the same as there; only its limits of decoding are used.
+        regions: what to divide the pictures into.
+        workers: pictures at a time; None takes one a processor.
+        start: called with the number of pictures to open; what it returns is called after each.
+    """
+    settings = notes.settings
+    ends = list(_ends(notes))
+    ranked = [(one, notes.patches[one.name].ranked()) for one in DIRECTIONS if one.name in notes.patches]
+    wanted: dict[int, Wanted] = {}
+    for label, end, maps in ends:
+        for one in maps:
+            wanted.setdefault(one.picture, Wanted(one.path)).means.add(f"{label} {end}")
+    for direction, patches in ranked:
+        for rank, patch in enumerate(patches):
+            place = wanted.setdefault(patch.picture, Wanted(patch.path))
+            place.patches[direction.name, rank] = patch
+            if rank < settings.shown:
+                place.shown.add((direction.name, rank))
+    found = gathered(wanted, regions, detector.limits, workers, start(len(wanted)))
+    problems = notes.problems + [Problem(wanted[number].path, text) for number, text in found.problems]
+    return Study(
+        settings=settings,
+        counts={label: notes.counts[label] for label in LABELS if label in notes.counts},
+        means=tuple(_mean(label, end, maps, found) for label, end, maps in ends),
+        groups=tuple(_group(one, patches, found, regions, settings) for one, patches in ranked),
+        regions=regions.origin,
+        problems=tuple(problems),
+    )
+
+
+def _note(notes: Notes, number: int, label: Label, detection: Detection) -> None:
+    path, evidence = str(detection.path), detection.evidence
+    if evidence is None or detection.score is None:
+        message = detection.error or "; ".join(detection.reasons)
+        notes.problems.append(Problem(path, message, unreadable=detection.error is not None))
+        return
+    if np.isnan(evidence.logits).any():
+        raise ModelError(f"{detection.model} gives {path} logits that are no numbers: train it again")
+    notes.counts[label] = notes.counts.get(label, 0) + 1
+    _note_map(notes, number, label, detection, evidence)
+    for direction in DIRECTIONS:
+        if direction.label == label:
+            _note_patches(notes, number, direction, path, evidence)
+
+
+def _note_map(notes: Notes, number: int, label: Label, detection: Detection, evidence: Evidence) -> None:
+    score = detection.score or 0.0
+    kept = [
+        (sign, notes.extremes.setdefault((label, sign), Strongest(notes.settings.pictures)))
+        for sign in (+1, -1)
+    ]
+    if any(strongest.admits(sign * score) for sign, strongest in kept):
+        grid = common_grid(evidence, evidence.facts.height, evidence.facts.width)
+        one = GridMap(str(detection.path), number, score, grid)
+        for sign, strongest in kept:
+            strongest.add(sign * score, one)
+
+
+def _note_patches(notes: Notes, number: int, direction: Direction, path: str, evidence: Evidence) -> None:
+    settings = notes.settings
+    strongest = notes.patches.setdefault(direction.name, Strongest(settings.patches))
+    rng = np.random.default_rng([settings.seed, number])
+    positions = strongest_patches(evidence, settings.per_picture, direction.sign)
+    for position, rectangle in zip(positions, rectangles(evidence, positions).tolist(), strict=True):
+        logit = float(evidence.logits.flat[position])
+        if not strongest.admits(direction.sign * logit):
+            return
+        others = rectangles(evidence, random_patches(evidence, RANDOM_PER_PATCH, rng))
+        score = float(evidence.scores.flat[position])
+        strongest.add(direction.sign * logit, Patch(path, number, tuple(rectangle), logit, score, others))
+
+
+def _ends(notes: Notes) -> Iterator[tuple[Label, str, tuple[GridMap, ...]]]:
+    """Both ends of each label's ranking; no picture is in both, unless it is the only one."""
+    names = {"generated": ("easiest", "hardest"), "real": ("hardest", "easiest")}
+    for label in LABELS:
+        if label not in notes.counts:
+            continue
+        half = max(1, notes.counts[label] // 2)
+        high, low = names.get(label, ("highest", "lowest"))
+        ends = [(high, notes.extremes[label, +1]), (low, notes.extremes[label, -1])]
+        for end, strongest in sorted(ends, key=lambda one: one[0] not in ("easiest", "highest")):
+            yield label, end, tuple(strongest.ranked()[:half])
+
+
+def _mean(label: Label, end: str, maps: tuple[GridMap, ...], found: Gathered) -> MeanHeatmap:
+    scores = mean_scores([one.scores for one in maps])
+    # Black where no picture could be opened a second time.
+    picture = found.means.get(f"{label} {end}", np.zeros((PICTURE_SIDE, PICTURE_SIDE, 3), np.uint8))
+    return MeanHeatmap(label, end, maps, scores, picture)
+
+
+def _group(
+    direction: Direction, patches: Sequence[Patch], found: Gathered, regions: Regions, settings: Settings
+) -> PatchGroup:
+    counted = [
+        (patch, found.shares[direction.name, rank])
+        for rank, patch in enumerate(patches)
+        if (direction.name, rank) in found.shares
+    ]
+    pictures = np.array([patch.picture for patch, _ in counted], np.int64)
+    bars: list[RegionBar] = []
+    if counted:
+        shares, random_shares, areas = (
+            np.array([shares[kind] for _, shares in counted]) for kind in range(3)
+        )
+        bars = region_histogram(
+            regions.names,
+            shares,
+            random_shares,
+            areas,
+            pictures,
+            resamples=settings.resamples,
+            seed=settings.seed,
+        )
+    places = ((direction.name, rank) for rank in range(min(settings.shown, len(patches))))
+    return PatchGroup(
+        direction=direction,
+        patches=tuple(patches),
+        crops=tuple(found.crops[place] for place in places if place in found.crops),
+        bars=tuple(bars),
+        counted=len(counted),
+        counted_pictures=len(np.unique(pictures)),
+    )
