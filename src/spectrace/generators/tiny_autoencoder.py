@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spectrace.errors import ModelError, UsageError
+from spectrace.errors import ModelError
+from spectrace.generators.reconstruction import reconstruct
 
 _WIDTH = 64
 _LATENT = 32
@@ -114,33 +115,11 @@ class TinyAutoencoder(nn.Module):
                 ) from error
         return autoencoder
 
-    @torch.inference_mode()
+    def forward(self, x: Tensor) -> Tensor:
+        """Float32 ``[N, 3, H, W]`` in 0..1 to the same, sides multiples of 8."""
+        decoded: Tensor = self.decoder(self.encoder(x))
+        return decoded
+
     def reconstruct(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The picture as this autoencoder would have decoded it.
-
-        Args:
-            pixels: uint8 [H, W, 3] RGB, any size from 8 pixels up; sides that are no multiples of 8 are
-                continued by reflection and cut back.
-
-        Returns:
-            uint8 [H, W, 3].
-
-        Raises:
-            UsageError: wrong shape or dtype, or a side below 8 pixels.
-        """
-        if (
-            pixels.dtype != np.uint8
-            or pixels.ndim != 3
-            or pixels.shape[2] != 3
-            or min(pixels.shape[:2]) < _FACTOR
-        ):
-            raise UsageError(
-                f"picture is {pixels.dtype} {list(pixels.shape)}: wanted uint8 [H, W, 3], sides of "
-                f"{_FACTOR} or more"
-            )
-        height, width = pixels.shape[:2]
-        x = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255.0
-        x = nn.functional.pad(x, (0, -width % _FACTOR, 0, -height % _FACTOR), mode="reflect")
-        y = self.decoder(self.encoder(x))[0, :, :height, :width]
-        out: NDArray[np.uint8] = (y.clamp(0, 1) * 255.0).round().byte().permute(1, 2, 0).contiguous().numpy()
-        return out
+        """The picture as this autoencoder would have decoded it; see :func:`.reconstruction.reconstruct`."""
+        return reconstruct(self, pixels, _FACTOR)
