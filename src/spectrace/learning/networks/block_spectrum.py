@@ -77,4 +77,4 @@ class BlockSpectrum(Network):
         return logits[:, :, None, None]
 
 
-register_network("block-spectrum")(BlockSpectrum)
+register_network("block-spectrum", "a perceptron on the averaged spectra of 32-pixel blocks")(BlockSpectrum)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from spectrace.errors import RecipeError
+from spectrace.learning.networks.heads import check_multiple
 from spectrace.learning.networks.registry import Network, register_network, whole_tile
 
 
@@ -29,8 +29,7 @@ class FrankCNN(Network):
 
     def __init__(self, outputs: int, tile: int) -> None:
         super().__init__()
-        if tile % 4:
-            raise RecipeError(f"tile is {tile}, frank-cnn needs a multiple of 4: take {tile // 4 * 4 or 4}")
+        check_multiple("frank-cnn", tile, 4)
         self.patches = whole_tile(tile)
         self.convolutions = nn.Sequential(
             nn.Conv2d(3, 3, 3, padding=1),
@@ -58,4 +57,4 @@ class FrankCNN(Network):
         return logits[:, :, None, None]
 
 
-register_network("frank-cnn")(FrankCNN)
+register_network("frank-cnn", "the small network of Frank et al.")(FrankCNN)

@@ -34,4 +34,4 @@ class Linear(Network):
         return logits[:, :, None, None]
 
 
-register_network("linear")(Linear)
+register_network("linear", "one dense layer over the tile")(Linear)

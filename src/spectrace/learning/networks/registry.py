@@ -42,10 +42,15 @@ def whole_tile(tile: int) -> PatchGrid:
 
 _Build = Callable[[int, int], Network]
 _BUILDERS: dict[str, _Build] = {}
+_SUMMARIES: dict[str, str] = {}
 
 
-def register_network(identity: str) -> Callable[[_Build], _Build]:
+def register_network(identity: str, summary: str = "") -> Callable[[_Build], _Build]:
     """Register a builder ``(outputs, tile size) -> Network`` under an id.
+
+    Args:
+        identity: lower-case, unique.
+        summary: what it is, in a few words.
 
     Raises:
         ValueError: when the id is taken.
@@ -60,6 +65,7 @@ def register_network(identity: str) -> Callable[[_Build], _Build]:
         if identity in _BUILDERS:
             raise ValueError(f"two networks are registered as {identity!r}: give one of them another id")
         _BUILDERS[identity] = build
+        _SUMMARIES[identity] = summary
         return build
 
     return register
@@ -73,6 +79,16 @@ def network_ids() -> list[str]:
         True
     """
     return sorted(_BUILDERS)
+
+
+def network_summary(identity: str) -> str:
+    """What a registered network is, in a few words; empty if it did not say.
+
+    Example:
+        >>> network_summary("linear")
+        'one dense layer over the tile'
+    """
+    return _SUMMARIES[identity]
 
 
 def build_network(identity: str, outputs: int, tile: int) -> Network:
