@@ -206,7 +206,7 @@ def study(
     regions: Regions,
     *,
     workers: int | None = None,
-    start: Callable[[int], Step] = lambda _: lambda: None,
+    step: Step = lambda: None,
 ) -> Study:
     """Second pass: open again the pictures that made it, and put everything together.
 
@@ -215,7 +215,7 @@ def study(
         detector: the same as there; only its limits of decoding are used.
         regions: what to divide the pictures into.
         workers: pictures at a time; None takes one a processor.
-        start: called with the number of pictures to open; what it returns is called after each.
+        step: called after each picture.
     """
     settings = notes.settings
     ends = list(_ends(notes))
@@ -230,7 +230,7 @@ def study(
             place.patches[direction.name, rank] = patch
             if rank < settings.shown:
                 place.shown.add((direction.name, rank))
-    found = gathered(wanted, regions, detector.limits, workers, start(len(wanted)))
+    found = gathered(wanted, regions, detector.limits, workers, step)
     problems = notes.problems + [Problem(wanted[number].path, text) for number, text in found.problems]
     return Study(
         settings=settings,
