@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import binary_erosion, label
 
+from spectrace.corpora.check import check_manifest
 from spectrace.corpora.manifest import Manifest, Row
 from spectrace.corpora.masks import mask_of
 from spectrace.errors import ManifestError, UsageError
-from spectrace.generators.manipulated import make_manipulations
+from spectrace.generators.aligned import read_crops
+from spectrace.generators.manipulated import make_manipulations, write_manipulations
 from spectrace.generators.manipulations import (
     MANIPULATIONS,
     manipulate,
@@ -197,7 +199,7 @@ def manifest(photograph_paths: dict[str, Path]) -> Manifest:
 
 
 def test_a_corpus_of_manipulations(manifest: Manifest, tmp_path: Path) -> None:
-    made = make_manipulations(manifest, tmp_path / "a", size=96, seed=5, windows=2)
+    made = make_manipulations(manifest, tmp_path / "a", size=96, seed=5, per_photograph=2)
     assert made.count("generator", "split") == {
         (generator, split): 2 * (3 if split == "train" else 2)
         for generator in ("camera", *MANIPULATIONS)
@@ -205,50 +207,57 @@ def test_a_corpus_of_manipulations(manifest: Manifest, tmp_path: Path) -> None:
     }
     again = Manifest.read(tmp_path / "a" / "manifest.csv")
     assert again.digest() == made.digest()
-    splits_of = {}
+    places: dict[str, set[tuple[str, str]]] = {}
     for row in again:
-        splits_of.setdefault(row.extra["content"], set()).add((row.split, row.source))
+        places.setdefault(row.extra["content"], set()).add((row.split, row.source))
         pixels = np.asarray(Image.open(again.locate(row)))
         mask = mask_of(again, row, 96, 96)
-        original = np.asarray(Image.open(again.root / "original" / f"{row.extra['content']}.png"))
+        original = np.asarray(Image.open(again.root / "camera" / f"{row.extra['content']}.png"))
         assert pixels.shape == (96, 96, 3)
         assert (pixels == original)[~mask].all()
         assert mask.any() == row.is_generated
         assert again.locate(row).read_bytes().startswith(b"\x89PNG")
-    assert all(len(found) == 1 for found in splits_of.values())
-    assert len(splits_of) == 10
+    assert all(len(found) == 1 for found in places.values())
+    assert len(places) == 10
+    assert check_manifest(again).clean
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.png")}
 
 
-def test_the_seed_decides_and_a_photograph_keeps_its_windows(manifest: Manifest, tmp_path: Path) -> None:
+def test_the_seed_decides_whatever_other_photographs_there_are(manifest: Manifest, tmp_path: Path) -> None:
     make_manipulations(manifest, tmp_path / "a", size=64, seed=1)
     make_manipulations(manifest, tmp_path / "b", size=64, seed=1)
     make_manipulations(manifest, tmp_path / "c", size=64, seed=2)
-    fewer = Manifest(
-        [row for row in manifest if "china" not in row.path and "coffee" not in row.path] + manifest.rows[3:4]
-    )
-    make_manipulations(fewer, tmp_path / "d", size=64, seed=1, manipulations=["warp"])
+    fewer = Manifest([row for row in manifest if "coffee" not in row.path])
+    placed = [(crop.row.split, crop) for crop in read_crops(fewer, side=64, scale=1.0)]
+    some = ("resynthesise", "warp", "retexture")
+    write_manipulations(placed, tmp_path / "d", seed=1, manipulations=some)
     first, second, third, part = (files_of(tmp_path / name) for name in "abcd")
     assert first == second
-    assert all(first[name] != third[name] for name in first)
-    assert {name.split("/")[0] for name in part} == {"original", "warp", "masks"}
+    assert all((first[name] != third[name]) == (not name.startswith("camera")) for name in first)
+    assert {name.split("/")[0] for name in part} == {"camera", "masks", *some}
     assert all(first[name] == content for name, content in part.items())
 
 
-def test_small_and_broken_photographs_are_one_line_each(manifest: Manifest, tmp_path: Path) -> None:
-    Image.new("RGB", (63, 200)).save(tmp_path / "small.png")
+def test_what_is_there_already_is_kept(manifest: Manifest, tmp_path: Path) -> None:
+    first = make_manipulations(manifest, tmp_path, size=64)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
+    (tmp_path / first.rows[1].path).unlink()
+    assert make_manipulations(manifest, tmp_path, size=64).digest() == first.digest()
+    changed = [path for path, before in times.items() if path.stat().st_mtime_ns != before]
+    assert changed == [tmp_path / first.rows[1].path]
+
+
+def test_a_broken_photograph_is_one_line(manifest: Manifest, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_text("text")
-    rows = [
-        Row(path=str(tmp_path / f"{name}.png"), label="real", split="train") for name in ("small", "broken")
-    ]
+    rows = [*manifest, Row(path=str(tmp_path / "broken.png"), label="real", split="train")]
     said: list[str] = []
-    make_manipulations(Manifest([*manifest, *rows]), tmp_path / "out", size=64, on_problem=said.append)
-    assert len(said) == 2
+    made = make_manipulations(Manifest(rows), tmp_path / "out", size=64, on_problem=said.append)
+    assert len(made) == 5 * 5
+    assert len(said) == 1
     assert "broken.png" in said[0]
-    assert "1 of 7 photographs are smaller than 64 pixels" in said[1]
 
 
 def test_a_folder_is_split_by_hash(tmp_path: Path, photographs: dict[str, np.ndarray]) -> None:
@@ -256,18 +265,16 @@ def test_a_folder_is_split_by_hash(tmp_path: Path, photographs: dict[str, np.nda
     for number in range(40):
         piece = photographs["astronaut"][number : number + 64, number : number + 64]
         Image.fromarray(piece).save(tmp_path / "photos" / f"{number}.png")
-    made = make_manipulations(tmp_path / "photos", tmp_path / "out", size=64, manipulations=["swap"])
+    made = make_manipulations(tmp_path / "photos", tmp_path / "out", size=64)
     assert made.count("split").keys() == {("train",), ("val",)}
     assert {row.source for row in made} == {"photos"}
 
 
 def test_what_cannot_be_done_is_refused(manifest: Manifest, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="windows of 63 pixels"):
+    with pytest.raises(UsageError, match="wanted sides of 64 or more"):
         make_manipulations(manifest, tmp_path, size=63)
-    with pytest.raises(UsageError, match="0 windows"):
-        make_manipulations(manifest, tmp_path, windows=0)
     with pytest.raises(UsageError, match="unknown manipulation 'smear'"):
-        make_manipulations(manifest, tmp_path, manipulations=["smear"])
+        write_manipulations([], tmp_path, manipulations=["smear"])
     with pytest.raises(ManifestError, match="split 'test' has one photograph"):
         make_manipulations(Manifest(manifest.rows[:4]), tmp_path)
     with pytest.raises(ManifestError, match="no photograph of 5000 pixels"):

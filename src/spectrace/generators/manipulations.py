@@ -13,21 +13,19 @@ every pixel outside of the region stays exactly as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from spectrace.errors import UsageError
+from spectrace.generators.aligned import Reconstruct
 from spectrace.generators.regions import LEAST_SIDE, Region
 
 MANIPULATIONS = ("swap", "resynthesise", "warp", "retexture")
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-Reconstruct = Callable[[Pixels], Pixels]
 
 _CHANNELS = (0, 1)
 _MOST_GAIN = 3.0
@@ -181,17 +179,18 @@ def manipulate(
 ) -> Pixels:
     """Do a manipulation by its name.
 
-    Raises:
-        UsageError: an unknown name.
+        Raises:
+            UsageError: an unknown name.
 
-    Example:
-        >>> from spectrace.generators.regions import random_region
-        >>> rng = np.random.default_rng(0)
-        >>> picture = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-        >>> region = random_region(64, 64, rng)
-        >>> changed = manipulate("warp", picture, region, rng, donor=picture)
-        >>> bool((changed == picture)[~region.inside].all()), bool((changed != picture)[region.inside].any())
-        (True, True)
+        Example:
+            >>> from spectrace.generators.aligned import Reconstruct
+    from spectrace.generators.regions import random_region
+            >>> rng = np.random.default_rng(0)
+            >>> picture = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+            >>> region = random_region(64, 64, rng)
+            >>> changed = manipulate("warp", picture, region, rng, donor=picture)
+            >>> bool((changed == picture)[~region.inside].all()), bool((changed != picture)[region.inside].any())
+            (True, True)
     """
     if name == "swap":
         return swap(pixels, region, rng, donor)
