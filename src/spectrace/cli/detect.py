@@ -1,10 +1,12 @@
-"""``spectrace detect``: verdicts on pictures."""
+"""``spectrace detect``: verdicts on pictures, and on videos by their frames."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,7 +18,7 @@ from spectrace.errors import UsageError
 
 if TYPE_CHECKING:
     from spectrace.detectors.detection import Detection
-    from spectrace.detectors.detector import Detector
+    from spectrace.detectors.detector import Detector, Visit
     from spectrace.explain.report import ReportEntry
     from spectrace.images.decode import Picture
 
@@ -44,6 +46,8 @@ _INTERRUPTED = 130
 @click.option(
     "--max-megapixels", type=click.FloatRange(min=0, min_open=True), help="Refuse larger pictures [120]."
 )
+@click.option("--frames", type=click.IntRange(min=1), help="Frames of a video to look at [16].")
+@click.option("--every", type=click.FloatRange(min=0, min_open=True), help="One frame every so many seconds.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
 def command(
@@ -57,13 +61,16 @@ def command(
     dense: bool,
     workers: int | None,
     max_megapixels: float | None,
+    frames: int | None,
+    every: float | None,
     exit_zero: bool,
     quiet: bool,
 ) -> int:
-    """Say of pictures whether a camera or a generator made them.
+    """Say of pictures and videos whether a camera or a generator made them.
 
     SOURCE is a file, a folder, a quoted glob, @list.txt (a path a line; @- for stdin) or - for one picture
-    on stdin. The score is a natural-log likelihood ratio: above 0 speaks for generated.
+    on stdin. The score is a natural-log likelihood ratio: above 0 speaks for generated. A video gives a
+    row for each frame of a sample, then one for the clip.
 
     Exit codes: 0 nothing generated found, 1 something found, 2 wrong usage, 3 some inputs missing or
     unreadable, 130 interrupted (finished rows are kept).
@@ -72,9 +79,11 @@ def command(
     from spectrace.images.decode import Limits  # noqa: PLC0415
 
     kind = format_of(kind, output)
+    if frames is not None and every is not None:
+        raise UsageError("--frames and --every were given together: give one or the other")
     limits = Limits() if max_megapixels is None else Limits(pixels=int(max_megapixels * 1e6))
     detector = Detector.load(model, tiles=tiles, dense=dense, limits=limits)
-    run = _Run(detector, quiet=quiet, heatmaps=heatmaps, report=report)
+    run = _Run(detector, quiet=quiet, heatmaps=heatmaps, report=report, frames=frames, every=every)
     with ExitStack() as stack:
         stream = _open_output(output, kind, stack)
         writer = open_writer(kind, stream, output)
@@ -90,15 +99,26 @@ class _Run:
     """One run of the command: what it writes beside the rows, and what it found."""
 
     def __init__(
-        self, detector: Detector, *, quiet: bool, heatmaps: Path | None, report: Path | None
+        self,
+        detector: Detector,
+        *,
+        quiet: bool,
+        heatmaps: Path | None,
+        report: Path | None,
+        frames: int | None,
+        every: float | None,
     ) -> None:
         self._detector = detector
         self._quiet = quiet
         self._heatmaps = heatmaps
         self._report = report
+        self._frames = frames
+        self._every = every
         # Workers fill the first as they finish; the second keeps the order of the rows.
         self._drawn: dict[str | None, ReportEntry] = {}
         self._entries: list[ReportEntry] = []
+        self._frame_entries = 0
+        self._videos_left_out = 0
         self._problems = 0
         self._found = False
         self.interrupted = False
@@ -118,18 +138,20 @@ class _Run:
         from spectrace.images.sources import expand  # noqa: PLC0415
 
         names = list(dict.fromkeys(sources))
-        paths = list(expand((name for name in names if name != _STDIN), self._problem))
+        named = (name for name in names if name != _STDIN)
+        paths = list(expand(named, self._problem, take_video=self._takes_video))
+        self._warn_of_videos()
         if _STDIN in names:
             self._take(self._from_stdin(), writer)
-        visit = self._visit if self._heatmaps or self._report else None
-        rows = self._detector.detect_many(paths, workers=workers, visit=visit)
         # Rows that scroll by on the terminal are progress enough.
         quiet = self._quiet or rows_on_terminal
+        rows = self._rows(paths, workers)
         with closing(rows), progress("detect", len(paths), quiet=quiet) as step:
             try:
-                for detection in rows:
-                    self._take(detection, writer)
-                    step()
+                for detection, whole in rows:
+                    self._take(detection, writer, whole=whole)
+                    if whole:
+                        step()
             except KeyboardInterrupt:
                 self.interrupted = True
                 click.echo("interrupted: the rows so far are kept", err=True)
@@ -142,23 +164,56 @@ class _Run:
         page = report(self._entries, self._detector.card)
         self._report.write_text(page, encoding="utf-8")
 
-    def _take(self, detection: Detection, writer: RowWriter) -> None:
+    def _rows(self, paths: Sequence[Path], workers: int | None) -> Generator[tuple[Detection, bool]]:
+        """Rows in the order of the paths, and whether each is of a whole file or of a video's frame."""
+        from spectrace.images.video_formats import is_video  # noqa: PLC0415
+
+        visit = self._visitor()
+        for video, group in groupby(paths, is_video):
+            if not video:
+                with closing(self._detector.detect_many(group, workers=workers, visit=visit)) as rows:
+                    yield from ((row, True) for row in rows)
+                continue
+            from spectrace.detectors.clips import detect_clip  # noqa: PLC0415
+            from spectrace.images.video import FRAMES  # noqa: PLC0415
+
+            count = self._frames or FRAMES
+            for path in group:
+                clip = detect_clip(
+                    self._detector, path, count=count, every=self._every, workers=workers, visit=visit
+                )
+                with closing(clip) as rows:
+                    yield from ((row, row.path == os.fspath(path)) for row in rows)
+
+    def _take(self, detection: Detection, writer: RowWriter, *, whole: bool = True) -> None:
         writer.write(detection)
-        self._found = self._found or detection.verdict == "generated"
+        # A clip is judged as a whole: of many frames, one or the other would pass a threshold by chance.
+        self._found = self._found or (whole and detection.verdict == "generated")
         if detection.error is not None:
             self._problems += 1
         if self._report is not None:
-            from spectrace.explain.report import error_entry  # noqa: PLC0415
+            # A clip's row comes after its frames', its entry before theirs.
+            place = len(self._entries) - self._frame_entries * whole
+            self._entries.insert(place, self._entry(detection, self._entries[place:]))
+            self._frame_entries = 0 if whole else self._frame_entries + 1
 
-            readable = detection.error is None
-            self._entries.append(self._drawn.pop(detection.path) if readable else error_entry(detection))
+    def _entry(self, detection: Detection, frames: Sequence[ReportEntry]) -> ReportEntry:
+        from spectrace.explain.clips import clip_entry  # noqa: PLC0415
+        from spectrace.explain.report import error_entry  # noqa: PLC0415
+
+        if detection.error is not None:
+            return error_entry(detection)
+        drawn = self._drawn.pop(detection.path, None)
+        return clip_entry(detection, frames) if drawn is None else drawn
 
     def _from_stdin(self) -> Detection:
         import io  # noqa: PLC0415
 
-        visit = self._visit if self._heatmaps or self._report else None
         source = io.BytesIO(sys.stdin.buffer.read(self._detector.limits.file_bytes + 1))
-        return next(self._detector.detect_many([source], workers=1, visit=visit))
+        return next(self._detector.detect_many([source], workers=1, visit=self._visitor()))
+
+    def _visitor(self) -> Visit | None:
+        return self._visit if self._heatmaps or self._report else None
 
     def _visit(self, picture: Picture, detection: Detection) -> None:
         if self._report is not None:
@@ -168,18 +223,42 @@ class _Run:
         if self._heatmaps is not None and detection.evidence is not None:
             from spectrace.explain.heatmap import heatmap, save_png  # noqa: PLC0415
 
-            stem = Path(detection.path or "stdin").stem
             # Pictures in several folders may share a name; their bytes differ.
-            target = self._heatmaps / f"{stem}-{(detection.sha256 or '')[:8]}.png"
+            target = self._heatmaps / f"{_stem(detection.path)}-{(detection.sha256 or '')[:8]}.png"
             try:
                 save_png(heatmap(picture.pixels, detection.evidence), target)
             except OSError as error:
                 self._problem(f"{target} could not be written: {error.strerror or error}")
 
+    def _takes_video(self, path: Path) -> bool:
+        from spectrace.images.video import obstacle  # noqa: PLC0415
+
+        able = obstacle() is None
+        self._videos_left_out += not able
+        return able
+
+    def _warn_of_videos(self) -> None:
+        from spectrace.images.video import obstacle  # noqa: PLC0415
+
+        count = self._videos_left_out
+        if count:
+            self._warn(f"{count} video{'' if count == 1 else 's'} in folders left out: {obstacle()}")
+
     def _problem(self, line: str) -> None:
         self._problems += 1
+        self._warn(line)
+
+    def _warn(self, line: str) -> None:
         if not self._quiet:
             click.echo(f"spectrace: {printable(line)}", err=True)
+
+
+def _stem(path: str | None) -> str:
+    """Begins the name of a picture's heatmap."""
+    from spectrace.images.video_formats import split_frame_path  # noqa: PLC0415
+
+    frame = split_frame_path(path or "")
+    return Path(path or "stdin").stem if frame is None else f"{Path(frame[0]).stem}-t{frame[1]}"
 
 
 def _open_output(output: Path | None, kind: str, stack: ExitStack) -> TextIO | None:

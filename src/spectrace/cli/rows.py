@@ -14,6 +14,7 @@ import click
 
 from spectrace.detectors.detection import Detection
 from spectrace.errors import MissingDependencyError, UsageError
+from spectrace.images.video_formats import split_frame_path
 
 _COLOURS = {"generated": "red", "camera": "green", "inconclusive": "yellow"}
 _SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
@@ -44,7 +45,12 @@ class _Table(RowWriter):
         score = "" if detection.score is None else f"{detection.score:+.2f}"
         probability = "" if detection.probability is None else f"{detection.probability:.0%}"
         verdict = detection.verdict.value if detection.verdict else ""
-        reasons = "".join(f"\n{'':32}{reason}" for reason in detection.reasons)
+        if split_frame_path(detection.path or "") is None:
+            reasons = "".join(f"\n{'':32}{reason}" for reason in detection.reasons)
+        else:
+            # A clip has many frames: their reasons in short, the clip's own in full.
+            codes = ", ".join(reason.partition(":")[0] for reason in detection.reasons)
+            reasons = codes and f" ({codes})"
         self._line(verdict, score, probability, name + reasons, colour=_COLOURS.get(verdict))
 
     def _line(self, verdict: str, score: str, probability: str, rest: str, colour: str | None = None) -> None:

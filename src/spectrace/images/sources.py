@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from spectrace.errors import UsageError
+from spectrace.images.video_formats import VIDEO_SUFFIXES
 
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .avif .avifs .tif .tiff .bmp .dib .gif".split()
@@ -20,8 +21,15 @@ def _refuse(problem: str) -> None:
     raise UsageError(problem)
 
 
+def _no_video(path: Path) -> bool:
+    return False
+
+
 def expand(
-    sources: Iterable[str | os.PathLike[str]], on_problem: Callable[[str], None] = _refuse
+    sources: Iterable[str | os.PathLike[str]],
+    on_problem: Callable[[str], None] = _refuse,
+    *,
+    take_video: Callable[[Path], bool] = _no_video,
 ) -> Iterator[Path]:
     """Paths of the pictures that are meant, each once, lazily.
 
@@ -34,6 +42,7 @@ def expand(
         sources: what the caller named.
         on_problem: called with one line when a list cannot be read, a pattern matches nothing or a folder
             holds no picture; the other sources go on. Without it the first such problem is an error.
+        take_video: asked of each file in a folder whose name ends like a video's; without it none is taken.
 
     Raises:
         UsageError: such a problem, when no ``on_problem`` is given.
@@ -48,23 +57,28 @@ def expand(
     """
     seen: set[str] = set()
     for source in sources:
-        for path in _expand_one(os.fspath(source), on_problem):
+        for path in _expand_one(os.fspath(source), on_problem, take_video):
             key = os.path.normpath(path)
             if key not in seen:
                 seen.add(key)
                 yield path
 
 
-def _expand_one(source: str, on_problem: Callable[[str], None]) -> Iterator[Path]:
+def _expand_one(
+    source: str, on_problem: Callable[[str], None], take_video: Callable[[Path], bool]
+) -> Iterator[Path]:
     path = Path(source)
     if source.startswith("@") and len(source) > 1:
         for line in _lines(source[1:], on_problem):
-            yield from _expand_one(line, on_problem)
+            yield from _expand_one(line, on_problem, take_video)
         return
     if path.is_dir():
-        found, otherwise = _walk(path), f"{source} holds no picture: wanted files ending in {_ENDINGS}"
+        found, otherwise = (
+            _walk(path, take_video),
+            f"{source} holds no picture: wanted files ending in {_ENDINGS}",
+        )
     elif any(mark in source for mark in "*?[") and not path.exists():
-        found, otherwise = _matches(source), f"{source} matches no file: check the pattern"
+        found, otherwise = _matches(source, take_video), f"{source} matches no file: check the pattern"
     else:
         yield path
         return
@@ -76,19 +90,22 @@ def _expand_one(source: str, on_problem: Callable[[str], None]) -> Iterator[Path
         on_problem(otherwise)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, take_video: Callable[[Path], bool]) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(parent, name)
+            path, suffix = Path(parent, name), Path(name).suffix.lower()
+            if name.startswith("."):
+                continue
+            if suffix in SUFFIXES or (suffix in VIDEO_SUFFIXES and take_video(path)):
+                yield path
 
 
-def _matches(pattern: str) -> Iterator[Path]:
+def _matches(pattern: str, take_video: Callable[[Path], bool]) -> Iterator[Path]:
     for match in sorted(glob.iglob(pattern, recursive=True)):
         path = Path(match)
         if path.is_dir():
-            yield from _walk(path)
+            yield from _walk(path, take_video)
         else:
             yield path
 

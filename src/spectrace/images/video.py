@@ -21,7 +21,7 @@ from spectrace.images.reading import source_name
 from spectrace.images.video_formats import HEAD, VIDEO_FORMATS, video_format
 from spectrace.images.video_reader import Reader, opencv
 
-__all__ = ["FRAMES", "Clip", "ClipLimits", "Frame", "MissingFrame", "can_read_videos", "frames"]
+__all__ = ["FRAMES", "Clip", "ClipLimits", "Frame", "MissingFrame", "frames", "obstacle"]
 
 FRAMES = 16
 """How many frames of a clip are looked at unless the caller says otherwise."""
@@ -80,13 +80,13 @@ class MissingFrame:
     error: str
 
 
-def can_read_videos() -> bool:
-    """Whether the package that decodes videos is installed."""
+def obstacle() -> str | None:
+    """Why no video can be read here: the package that decodes them is missing; None when it is there."""
     try:
         opencv()
-    except MissingDependencyError:
-        return False
-    return True
+    except MissingDependencyError as error:
+        return str(error)
+    return None
 
 
 def frames(

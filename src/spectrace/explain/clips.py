@@ -1,0 +1,54 @@
+"""A video's part of a report: what its frames say together. The frames have entries of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from spectrace.detectors.detection import Detection
+from spectrace.explain.entries import ReportEntry, claim_rows, error_entry
+from spectrace.provenance.record import clean
+
+_LINE_LIMIT = 400
+
+
+def clip_entry(detection: Detection, frames: Sequence[ReportEntry]) -> ReportEntry:
+    """The entry of a clip, to stand before those of its frames.
+
+    Args:
+        detection: the clip's row.
+        frames: the entries of its frames, those that could not be decoded among them.
+
+    Example:
+        >>> row = Detection(path="a/clip.mp4", model="demo@1", format="MP4", width=64, height=48)
+        >>> clip_entry(row, []).facts
+        (('Format', 'MP4'), ('Size', '64 × 48 pixels'), ('Frames', '0 examined, 0 not readable'))
+    """
+    readable = [frame for frame in frames if frame.error is None]
+    facts = [
+        ("Format", detection.format or ""),
+        ("Size", f"{detection.width} × {detection.height} pixels"),
+        ("Frames", f"{len(readable)} examined, {len(frames) - len(readable)} not readable"),
+    ]
+    if detection.sha256 is not None:
+        facts.append(("SHA-256", detection.sha256))
+    provenance = detection.provenance
+    return replace(
+        error_entry(detection),
+        error=None,
+        verdict=None if detection.verdict is None else detection.verdict.value,
+        score=detection.score,
+        probability=detection.probability,
+        reasons=tuple(_reason(reason) for reason in detection.reasons),
+        tiles=detection.tiles,
+        patches=sum(frame.patches for frame in readable),
+        covered=sum(frame.covered for frame in readable) / max(1, len(readable)),
+        facts=tuple(facts),
+        claims=None if provenance is None else tuple(claim_rows(provenance)),
+        notes=() if provenance is None else tuple(clean(note, _LINE_LIMIT) for note in provenance.notes),
+    )
+
+
+def _reason(reason: str) -> tuple[str, str]:
+    code, _, sentence = clean(reason, _LINE_LIMIT).partition(": ")
+    return code, sentence
