@@ -79,7 +79,9 @@ def read_crops(
             continue
         if scale != 1.0:
             pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-        tiles = cut_tiles(pixels, tile_grid(*pixels.shape[:2], side, limit=per_photograph), side)
+        tiles = cut_tiles(
+            pixels, tile_grid(pixels.shape[0], pixels.shape[1], side, limit=per_photograph), side
+        )
         crops += [
             Crop(_key(row.path, number), row, tile.transpose(1, 2, 0)) for number, tile in enumerate(tiles)
         ]
