@@ -179,18 +179,17 @@ def manipulate(
 ) -> Pixels:
     """Do a manipulation by its name.
 
-        Raises:
-            UsageError: an unknown name.
+    Raises:
+        UsageError: an unknown name.
 
-        Example:
-            >>> from spectrace.generators.aligned import Reconstruct
-    from spectrace.generators.regions import random_region
-            >>> rng = np.random.default_rng(0)
-            >>> picture = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-            >>> region = random_region(64, 64, rng)
-            >>> changed = manipulate("warp", picture, region, rng, donor=picture)
-            >>> bool((changed == picture)[~region.inside].all()), bool((changed != picture)[region.inside].any())
-            (True, True)
+    Example:
+        >>> from spectrace.generators.regions import random_region
+        >>> rng = np.random.default_rng(0)
+        >>> picture = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        >>> region = random_region(64, 64, rng)
+        >>> changed = manipulate("warp", picture, region, rng, donor=picture)
+        >>> bool((changed == picture)[~region.inside].all()), bool((changed != picture)[region.inside].any())
+        (True, True)
     """
     if name == "swap":
         return swap(pixels, region, rng, donor)
