@@ -8,7 +8,7 @@ import torch
 
 from spectrace.errors import RecipeError
 from spectrace.learning.cutting import Cutter, Pictures
-from spectrace.learning.data import TrainingTiles, batches, survey, training_batches
+from spectrace.learning.data import TrainingTiles, batches, parts, survey, training_batches
 from spectrace.learning.sampling import Entry, Sampler, entries_of
 
 CLASSES = ["camera", "generated"]
@@ -20,8 +20,8 @@ def stream(manifest, recipe, seed=0, budget=0):
 
 
 def taken(dataset, indices, workers):
-    parts = list(batches(dataset, indices, 8, workers))
-    return torch.cat([part.tiles for part in parts]), torch.cat([part.numbers for part in parts])
+    found = list(batches(dataset, parts(indices, 8), workers))
+    return torch.cat([part.tiles for part in found]), torch.cat([part.numbers for part in found])
 
 
 def test_stream_does_not_depend_on_workers_nor_on_what_is_kept(pictures, recipe_of):
@@ -58,9 +58,9 @@ def test_stream_leaves_torchs_generator_alone(pictures, recipe_of):
 
 def test_failed_pictures_are_replaced_and_reported(pictures, spoiled, recipe_of, tmp_path):
     dataset = stream(spoiled(pictures, tmp_path / "bad"), recipe_of())
-    parts = list(batches(dataset, range(400), 8, 0))
-    assert all(len(part.tiles) == 8 for part in parts)
-    names = {problem.name.rsplit("/", 1)[1] for part in parts for problem in part.problems}
+    found = list(batches(dataset, parts(range(400), 8), 0))
+    assert all(len(part.tiles) == 8 for part in found)
+    names = {problem.name.rsplit("/", 1)[1] for part in found for problem in part.problems}
     assert names == {"broken.png", "missing.png", "tiny.png"}
 
 
@@ -69,7 +69,7 @@ def test_nothing_but_failures_is_an_error_of_one_line(recipe_of, tmp_path, worke
     entries = tuple(Entry(tmp_path / f"{n}.png", f"{n}.png", n, "g") for n in range(2))
     dataset = TrainingTiles(Sampler(entries, 2, 0.0), Cutter.of(recipe_of()), 0, Pictures())
     with pytest.raises(RecipeError, match=r"in a row gave no tile.*\.png") as raised:
-        next(training_batches(dataset, range(8), 8, workers))
+        next(training_batches(dataset, [range(8)], workers))
     assert "\n" not in str(raised.value)
 
 

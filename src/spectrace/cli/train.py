@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the run [runs/...].")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that read pictures [the recipe's].")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    help="What the network computes on [auto: CUDA where there is any].",
+)
 @click.option("--resume/--fresh", default=True, help="Go on where a run stopped, or start anew [resume].")
 @click.option(
     "--real", type=click.Path(path_type=Path), help="Folder of camera pictures, in place of the recipe's."
@@ -35,6 +41,7 @@ def command(
     seeds: tuple[int, ...],
     out: Path | None,
     workers: int | None,
+    device: str,
     resume: bool,
     real: Path | None,
     generated: Path | None,
@@ -44,7 +51,7 @@ def command(
 
     Each run has a folder with model.onnx, log.jsonl (one line an epoch), the recipe, and the lists of
     pictures that were left out. A run that was stopped goes on where it was. The models' paths are printed
-    to stdout.
+    to stdout. Several processes train one network together when torchrun starts them.
     """
     if (real is None) != (generated is None):
         raise UsageError("only one of --real and --generated is given: wanted both folders or none")
@@ -52,31 +59,35 @@ def command(
         # Asked for now: the export at the end of a long training would miss them too late.
         if find_spec(package) is None:
             raise MissingDependencyError("Trainings", package, "train")
+    from spectrace.learning.distributed import processes  # noqa: PLC0415
     from spectrace.learning.recipes import load_manifest, read_recipe  # noqa: PLC0415
     from spectrace.learning.runs import MODEL, run, run_folder  # noqa: PLC0415
 
     chosen = read_recipe(recipe, real=str(real or ""), generated=str(generated or ""))
     manifest = load_manifest(chosen.data)
     wanted = list(dict.fromkeys(seeds or chosen.seeds))
-    progress = None if quiet else _Shown()
-    for seed in wanted:
-        folder = run_folder(chosen, manifest, seed, out, several=len(wanted) > 1)
-        done = run(
-            chosen,
-            manifest,
-            folder,
-            seed=seed,
-            workers=chosen.workers if workers is None else workers,
-            fresh=not resume,
-            progress=progress,
-        )
-        if progress is not None:
-            best = done.trained.best
-            progress.say(
-                f"seed {seed}: best epoch {done.trained.epoch}, validation loss {best.loss:.4f}, "
-                f"AUROC {best.auroc:.4f}"
+    with processes(device) as group:
+        progress = _Shown() if group.first and not quiet else None
+        for seed in wanted:
+            folder = run_folder(chosen, manifest, seed, out, several=len(wanted) > 1)
+            done = run(
+                chosen,
+                manifest,
+                folder,
+                seed=seed,
+                workers=chosen.workers if workers is None else workers,
+                fresh=not resume,
+                progress=progress,
+                group=group,
             )
-        click.echo(folder / MODEL)
+            if progress is not None:
+                best = done.trained.best
+                progress.say(
+                    f"seed {seed}: best epoch {done.trained.epoch}, validation loss {best.loss:.4f}, "
+                    f"accuracy {best.accuracy:.4f}, AUROC {best.auroc:.4f}"
+                )
+            if group.first:
+                click.echo(folder / MODEL)
     return 0
 
 

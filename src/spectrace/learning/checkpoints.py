@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from spectrace.errors import RecipeError
 
@@ -31,7 +33,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(folder: Path, digest: str, seed: int) -> dict[str, Any] | None:
-    """Read the state back; ``None`` where the folder holds none.
+    """Read the state back, on the CPU; ``None`` where the folder holds none.
 
     Args:
         folder: of the run.
@@ -45,7 +47,7 @@ def load_checkpoint(folder: Path, digest: str, seed: int) -> dict[str, Any] | No
     if not path.is_file():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         found = (str(state["digest"]), int(state["seed"]))
     except Exception as error:  # torch raises whatever the unpickler meets
         raise RecipeError(
@@ -57,6 +59,35 @@ def load_checkpoint(folder: Path, digest: str, seed: int) -> dict[str, Any] | No
             f"wanted {digest[:8]}, seed {seed}): choose another --out or start with --fresh"
         )
     return state
+
+
+def seed_chance(seed: int, rank: int) -> None:
+    """Give each of several processes chance of its own (dropout): seeds torch's global generators."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, rank]).generate_state(1, np.uint64)[0] >> 1))
+
+
+def read_chance(device: torch.device) -> Tensor:
+    """State of torch's generators, the CPU's and that of a CUDA device: uint8 ``[n]``.
+
+    Example:
+        >>> state = read_chance(torch.device("cpu"))
+        >>> drawn = torch.rand(3)
+        >>> write_chance(state, torch.device("cpu"))
+        >>> bool((torch.rand(3) == drawn).all())
+        True
+    """
+    states = [torch.get_rng_state()]
+    if device.type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    return torch.cat(states)
+
+
+def write_chance(state: Tensor, device: torch.device) -> None:
+    """Go on with the chance that :func:`read_chance` found; that of another kind of device is left out."""
+    here = torch.get_rng_state().numel()
+    torch.set_rng_state(state[:here].contiguous())
+    if device.type == "cuda" and len(state) > here:
+        torch.cuda.set_rng_state(state[here:].contiguous(), device)
 
 
 class Log:

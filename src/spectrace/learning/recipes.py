@@ -24,6 +24,9 @@ _Positive = Annotated[float, Meta(gt=0.0)]
 _Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 _Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
+_LATER = ("optimiser", "weight_decay", "schedule", "warmup", "precision", "select")
+_LATER_DATA = ("paired_share",)
+
 
 class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which pictures, and how tiles are taken from them.
@@ -44,6 +47,8 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             detection does.
         val_tiles: tiles of each validation picture.
         cache_mib: memory for decoded training pictures, over all workers; has no influence on the result.
+        paired_share: so much of every batch are couples with the same content (the manifest's column
+            ``content``), a camera and a generated picture cut and re-encoded by the same chance.
     """
 
     manifest: str = ""
@@ -59,6 +64,7 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     grid: _Count = 1
     val_tiles: _Count = 4
     cache_mib: Annotated[int, Meta(ge=0)] = 1024
+    paired_share: _Share = 0.0
 
 
 class RepresentationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -101,9 +107,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         tile: side of a tile in pixels.
         epochs: at most so many.
         steps_per_epoch: batches an epoch; 0 means as many as show each training picture once on average.
-        batch: tiles a step, shared evenly by the classes.
-        learning_rate: of Adam.
-        patience: epochs without a lower validation loss before stopping.
+        batch: tiles a step, shared evenly by the classes, over all processes.
+        optimiser: ``adam``, or ``adamw``, which draws weights towards zero by ``weight_decay``.
+        learning_rate: of the optimiser, at its highest.
+        weight_decay: of ``adamw``; biases and normalisations are left alone.
+        schedule: ``constant``, or ``cosine``: falls to zero over all ``epochs``.
+        warmup: steps in which the learning rate rises to its height.
+        precision: of the network in training; representation and validation keep theirs.
+        select: what makes an epoch the best: lowest ``loss``, highest ``accuracy`` or ``auroc``, each of
+            the validation tiles.
+        patience: epochs without a better one before stopping.
         workers: processes that read and cut pictures; has no influence on the result.
         seeds: one run each.
 
@@ -130,7 +143,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     epochs: _Count = 50
     steps_per_epoch: Annotated[int, Meta(ge=0)] = 0
     batch: Annotated[int, Meta(ge=2)] = 32
+    optimiser: Literal["adam", "adamw"] = "adam"
     learning_rate: Annotated[float, Meta(gt=0.0, le=10.0)] = 1e-3
+    weight_decay: _NonNegative = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: Annotated[int, Meta(ge=0)] = 0
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    select: Literal["loss", "accuracy", "auroc"] = "loss"
     patience: _Count = 5
     workers: Annotated[int, Meta(ge=0, le=256)] = 2
     seeds: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1)] = msgspec.field(
@@ -138,8 +157,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     )
 
     def digest(self, manifest: Manifest) -> str:
-        """SHA-256 (hex) of what decides the result: the data, and all but seeds, workers and card."""
+        """SHA-256 (hex) of what decides the result: the data, and all but seeds, workers and card.
+
+        Fields that came later count only where they differ from their defaults, so runs keep their digests.
+        """
         fields = msgspec.to_builtins(self)
+        for recipe, values, later in ((self, fields, _LATER), (self.data, fields["data"], _LATER_DATA)):
+            defaults = {field.name: field.default for field in msgspec.structs.fields(recipe)}
+            for name in later:
+                if values[name] == defaults[name]:
+                    del values[name]
         for name in ("seeds", "workers", "card"):
             del fields[name]
         for name in ("manifest", "real", "generated", "cache_mib"):
@@ -210,6 +237,15 @@ def check_recipe(recipe: Recipe) -> None:
             )
     if data.train_split == data.val_split:
         raise RecipeError(f"data.train_split and data.val_split are both {data.val_split!r}: hold some out")
+    if data.paired_share and recipe.task != "binary":
+        raise RecipeError(f"data.paired_share is for binary tasks, task is {recipe.task!r}: leave it out")
+    if recipe.weight_decay and recipe.optimiser != "adamw":
+        raise RecipeError("weight_decay needs optimiser = 'adamw': with adam take penalties.l2")
+    if recipe.steps_per_epoch and recipe.warmup >= recipe.epochs * recipe.steps_per_epoch:
+        raise RecipeError(
+            f"warmup is {recipe.warmup} steps, the whole training has "
+            f"{recipe.epochs * recipe.steps_per_epoch}: shorten it"
+        )
     if data.window < recipe.tile:
         raise RecipeError(f"data.window is {data.window}, smaller than the tile of {recipe.tile}: enlarge it")
     for number, spec in enumerate(data.augment):

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import torch
 
 from spectrace.corpora.manifest import Manifest
 from spectrace.detectors.card import Card
 from spectrace.detectors.runtime import Model
 from spectrace.errors import ModelError
 from spectrace.learning.checkpoints import CHECKPOINT, LOG
+from spectrace.learning.distributed import Processes
 from spectrace.learning.export import card_of, export_onnx
 from spectrace.learning.loop import Trained, train
-from spectrace.learning.progress import Progress, Silent
+from spectrace.learning.progress import Progress
 from spectrace.learning.recipes import Recipe
 
 MODEL = "model.onnx"
@@ -46,6 +48,7 @@ def run(
     workers: int,
     fresh: bool = False,
     progress: Progress | None = None,
+    group: Processes | None = None,
 ) -> Run:
     """Train (or go on training) in a folder and export the best epoch as ``model.onnx``.
 
@@ -59,18 +62,21 @@ def run(
         workers: processes that cut tiles.
         fresh: forget what the folder holds.
         progress: is told what happens.
+        group: the processes that train together; the first one exports, the others wait for it.
 
     Raises:
         RecipeError: as :func:`spectrace.learning.loop.train`.
     """
-    shown = progress or Silent()
-    if fresh:
+    group = group or Processes(torch.device("cpu"))
+    if fresh and group.first:
         _forget(folder)
-    trained = train(recipe, manifest, folder, seed=seed, workers=workers, progress=shown)
-    (folder / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")
-    card = card_of(recipe, trained, manifest, seed)
-    if not _holds(folder / MODEL, card):
-        export_onnx(trained.network, card, folder / MODEL)
+    trained = train(recipe, manifest, folder, seed=seed, workers=workers, progress=progress, group=group)
+    if group.first:
+        (folder / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")
+        card = card_of(recipe, trained, manifest, seed)
+        if not _holds(folder / MODEL, card):
+            export_onnx(trained.network, card, folder / MODEL)
+    group.word(None)
     return Run(folder, seed, trained)
 
 
@@ -83,8 +89,10 @@ def _holds(path: Path, card: Card) -> bool:
     except ModelError:
         return False
     words = ("id", "version", "title", "kind", "description", "licence", "stability")
+    # The digest stands for the recipe, whose fields at their defaults an older card may not know.
+    facts = {name: value for name, value in card.training.items() if name != "recipe"}
     return all(getattr(found, word) == getattr(card, word) for word in words) and all(
-        found.training.get(name) == value for name, value in card.training.items()
+        found.training.get(name) == value for name, value in facts.items()
     )
 
 

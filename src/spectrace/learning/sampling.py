@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrace.corpora.manifest import Manifest
 from spectrace.errors import RecipeError
@@ -17,6 +16,8 @@ from spectrace.learning.recipes import Recipe
 
 BINARY_CLASSES = ["camera", "generated"]
 CAMERA = "camera"
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,23 @@ class Entry:
         name: its path in the manifest, the same on every machine.
         target: index of its class.
         group: what balanced sampling draws first: its generator and source.
+        content: pictures that share it are aligned pixel by pixel; empty where nothing is known.
     """
 
     path: Path
     name: str
     target: int
     group: str
+    content: str = ""
 
     @property
     def key(self) -> int:
         """A number from the name alone, to seed what must be the same for this picture in every run."""
         return zlib.crc32(self.name.encode("utf-8", "surrogateescape"))
+
+
+Couple = tuple[Entry, Entry]
+"""A camera picture and a generated one with the same content."""
 
 
 def class_names(manifest: Manifest, recipe: Recipe) -> list[str]:
@@ -68,7 +75,8 @@ def entries_of(manifest: Manifest, recipe: Recipe, split: str, classes: list[str
         if _excluded(row, recipe) or name not in classes:
             continue
         group = f"{row.generator}/{row.source}"
-        entries.append(Entry(manifest.locate(row), row.path, classes.index(name), group))
+        content = row.extra.get("content", "")
+        entries.append(Entry(manifest.locate(row), row.path, classes.index(name), group, content))
     require_every_class(entries, classes, f"split {split!r} of the data")
     return entries
 
@@ -90,45 +98,111 @@ def require_every_class(entries: Iterable[Entry], classes: list[str], where: str
         raise RecipeError(f"{where}: no pictures of class {', '.join(empty)}; add some or exclude the class")
 
 
-@dataclass(frozen=True)
+def couples_of(entries: Sequence[Entry]) -> list[Couple]:
+    """Every camera picture with every generated one of the same content.
+
+    Example:
+        >>> entries = [Entry(Path(n), n, int(n > "b"), "web", content=n[1:]) for n in ("a1", "c1", "c2")]
+        >>> [(camera.name, generated.name) for camera, generated in couples_of(entries)]
+        [('a1', 'c1')]
+    """
+    cameras: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.content and not entry.target:
+            cameras.setdefault(entry.content, []).append(entry)
+    made = [entry for entry in entries if entry.target]
+    return [(camera, entry) for entry in made for camera in cameras.get(entry.content, [])]
+
+
+def require_couples(entries: Sequence[Entry], where: str) -> None:
+    """Refuse pictures of which no two are aligned.
+
+    Raises:
+        RecipeError: always then.
+    """
+    if not couples_of(entries):
+        raise RecipeError(
+            f"{where}: data.paired_share asks for camera and generated pictures with the same content, there "
+            "is no such couple; fill the manifest's column content or leave paired_share out"
+        )
+
+
 class Sampler:
     """Draws pictures balanced by class, and within a class by source.
+
+    Aligned couples are drawn by the source of the generated picture, then by that of the camera picture.
 
     Args:
         entries: all pictures.
         classes: number of classes; each has at least one entry.
-        temperature: a source of n pictures has weight ``n ** temperature``.
+        temperature: a source of n pictures (or couples) has weight ``n ** temperature``.
+        paired_share: share of couples of samples that are aligned; two classes only.
 
     Example:
         >>> entries = [Entry(Path(f"{n}"), f"{n}", n % 2, "web") for n in range(6)]
-        >>> sampler = Sampler(tuple(entries), 2, 0.0)
+        >>> sampler = Sampler(entries, 2, 0.0)
         >>> [sampler.draw(index, np.random.default_rng(index)).target for index in range(4)]
         [0, 1, 0, 1]
     """
 
-    entries: tuple[Entry, ...]
-    classes: int
-    temperature: float
+    def __init__(
+        self, entries: Sequence[Entry], classes: int, temperature: float, paired_share: float = 0.0
+    ) -> None:
+        self._paired_share = paired_share
+        self._classes = []
+        for target in range(classes):
+            groups = _grouped((entry.group, entry) for entry in entries if entry.target == target)
+            self._classes.append(_Lots(groups, _shares(groups, temperature)))
+        self._couples: _Lots[Couple] | None = None
+        if paired_share:
+            couples = couples_of(entries)
+            by_generated = _grouped((generated.group, (camera, generated)) for camera, generated in couples)
+            cells: list[list[Couple]] = []
+            weights: list[float] = []
+            for group, share in zip(by_generated, _shares(by_generated, temperature), strict=True):
+                parts = _grouped((camera.group, (camera, generated)) for camera, generated in group)
+                cells += parts
+                weights += [share * part for part in _shares(parts, temperature)]
+            self._couples = _Lots(cells, weights)
+
+    def is_paired(self, couple: int) -> bool:
+        """Whether samples ``2 * couple`` and ``2 * couple + 1`` are aligned: evenly spread over a batch."""
+        return int((couple + 1) * self._paired_share) > int(couple * self._paired_share)
 
     def draw(self, index: int, rng: np.random.Generator) -> Entry:
         """The picture of sample ``index``: classes take turns, source and picture come from ``rng``."""
-        groups, weights = self._groups[index % self.classes]
-        members = groups[int(np.searchsorted(weights, rng.random(), side="right"))]
-        return self.entries[int(members[rng.integers(len(members))])]
+        return self._classes[index % len(self._classes)].draw(rng)
 
-    @cached_property
-    def _groups(self) -> list[tuple[list[NDArray[np.int64]], NDArray[np.float64]]]:
-        by_class: list[dict[str, list[int]]] = [{} for _ in range(self.classes)]
-        for number, entry in enumerate(self.entries):
-            by_class[entry.target].setdefault(entry.group, []).append(number)
-        result = []
-        for groups in by_class:
-            members = [np.array(group) for group in groups.values()]
-            shares = np.array([len(group) for group in members], np.float64) ** self.temperature
-            cumulative = np.cumsum(shares / shares.sum())
-            cumulative[-1] = 1.0
-            result.append((members, cumulative))
-        return result
+    def draw_couple(self, rng: np.random.Generator) -> Couple:
+        """An aligned camera and generated picture; only with a ``paired_share``."""
+        assert self._couples is not None
+        return self._couples.draw(rng)
+
+
+class _Lots(Generic[_T]):
+    """Groups by weight, then members alike."""
+
+    def __init__(self, groups: list[list[_T]], weights: Sequence[float]) -> None:
+        self._groups = groups
+        self._cumulative = np.cumsum(np.array(weights) / np.sum(weights))
+        self._cumulative[-1] = 1.0
+
+    def draw(self, rng: np.random.Generator) -> _T:
+        members = self._groups[int(np.searchsorted(self._cumulative, rng.random(), side="right"))]
+        return members[int(rng.integers(len(members)))]
+
+
+def _grouped(named: Iterable[tuple[str, _T]]) -> list[list[_T]]:
+    groups: dict[str, list[_T]] = {}
+    for name, member in named:
+        groups.setdefault(name, []).append(member)
+    return list(groups.values())
+
+
+def _shares(groups: Sequence[Sequence[object]], temperature: float) -> list[float]:
+    weights = np.array([len(group) for group in groups], np.float64) ** temperature
+    shares: list[float] = (weights / weights.sum()).tolist()
+    return shares
 
 
 def without(entries: Iterable[Entry], names: Collection[str]) -> list[Entry]:
