@@ -226,7 +226,10 @@ def _summary(found: Study, figures: int, out: Path) -> str:
     lines = []
     for group in found.groups:
         lines.append(f"{direction_title(group.direction)}: {len(group.patches)}")
+        if group.bars:
+            lines.append("share of their pixels in a region over the region's share of the area (95 % interval)")
         # The regions that stand out most come first; those without an area, last.
         for bar in sorted(group.bars, key=lambda bar: (math.isnan(bar.ratio.value), -bar.ratio.value)):
-            lines.append(f"  {printable(bar.region)}: {ratio_text(*bar.ratio)} times its share of the area")
+            chance = ratio_text(*bar.random_ratio)
+            lines.append(f"  {printable(bar.region)}: {ratio_text(*bar.ratio)}; random patches {chance}")
     return "\n".join([*lines, f"{figures} figures, explain.json and index.html in {out}"])

@@ -15,7 +15,7 @@ BORDER_SHARE = 1 / 32
 DARK_BELOW = 24.0
 SATURATED_FROM = 250
 FLAT_BELOW = 2.0
-EDGE_FROM = 0.6
+EDGE_FROM = 0.7
 WINDOW = 7
 
 _BAND = 512  # rows at a time: bounded memory whatever the picture's size
@@ -37,7 +37,7 @@ class Description:
     ``flat``
         the luma's slope, root mean square over 7 x 7 pixels, below 2 levels a pixel;
     ``edge``
-        one direction dominates the slopes of these pixels: coherence of the structure tensor 0.6 or above;
+        one direction dominates the slopes of these pixels: coherence of the structure tensor 0.7 or above;
     ``fine texture``
         all else.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spectrace.detectors.detection import Evidence
 
-RANDOM_PER_PATCH = 4
+RANDOM_PER_PATCH = 16
 """Random patches drawn beside each predictive one, from the same picture."""
 
 

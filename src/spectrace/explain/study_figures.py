@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _DPI = 150
 _CELL, _GAP, _COLUMNS, _CAPTION = 144, 12, 8, 34
 _GROUND, _INK, _SOFT = (250, 250, 250), (24, 24, 28), (92, 92, 100)
+_LINE = (196, 198, 204)
 _PREDICTIVE, _RANDOM = "#d55e00", "#5d6470"
 
 
@@ -110,7 +111,7 @@ def mean_heatmap_figure(means: Sequence[MeanHeatmap], limit: float) -> Figure:
     from matplotlib.cm import ScalarMappable  # noqa: PLC0415  (start-up stays light)
     from matplotlib.colors import ListedColormap, Normalize  # noqa: PLC0415
 
-    figure = _figure(3.6 * len(means) + 1.2, 7.4)
+    figure = _figure(3.6 * len(means) + 1.2, 7.6)
     axes = figure.subplots(2, len(means), squeeze=False)
     for column, one in enumerate(means):
         axes[0, column].imshow(tinted(one, limit), interpolation="nearest")
@@ -121,7 +122,9 @@ def mean_heatmap_figure(means: Sequence[MeanHeatmap], limit: float) -> Figure:
             axis.set_xticks([])
             axis.set_yticks([])
     colours = ScalarMappable(Normalize(-limit, limit), ListedColormap(ramp(limit) / 255.0))
-    bar = figure.colorbar(colours, ax=axes[0].tolist(), shrink=0.9, pad=0.02, extend="both")
+    bar = figure.colorbar(
+        colours, ax=axes.ravel().tolist(), shrink=0.46, anchor=(0.0, 1.0), pad=0.02, extend="both"
+    )
     bar.set_label("mean score of the patches\n(log-likelihood ratio; generated above 0)")
     figure.suptitle(f"{LABEL_TITLES[means[0].label]}: where the score comes from")
     return figure
@@ -176,13 +179,17 @@ def patch_sheet(group: PatchGroup) -> Pixels:
     for number, (crop, patch) in enumerate(zip(crops, patches, strict=False)):
         left = _GAP + number % columns * (_CELL + _GAP)
         top = head + number // columns * (_CELL + _CAPTION + _GAP)
-        sheet.paste(Image.fromarray(fitted(crop, _CELL)), (left, top))
+        shown = fitted(crop, _CELL)
+        sheet.paste(Image.fromarray(shown), (left, top))
+        # An outline outside of the patch's own pixels: white ones show on white ground too.
+        draw.rectangle((left - 1, top - 1, left + shown.shape[1], top + shown.shape[0]), outline=_LINE)
+        below = top + shown.shape[0]
         # The font inside Pillow has no true minus.
-        draw.text((left, top + _CELL + 3), score_text(patch.score).replace("\u2212", "-"), _INK, small)
+        draw.text((left, below + 4), score_text(patch.score).replace("\u2212", "-"), _INK, small)
         name = clean(PurePath(patch.path).name, 200)
         while draw.textlength(name, small) > _CELL:
             name = name[:-2].rstrip("…") + "…"
-        draw.text((left, top + _CELL + 17), name, _SOFT, small)
+        draw.text((left, below + 18), name, _SOFT, small)
     return np.asarray(sheet)
 
 
