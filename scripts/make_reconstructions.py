@@ -3,7 +3,8 @@
 
 Each reconstruction is saved as its photograph is: JPEG with the same quantisation tables and subsampling on
 the same block grid, everything else lossless. Writes OUT/manifest.csv: the given manifest's rows followed by
-the reconstructions. Finished pictures are kept when it is started again.
+the reconstructions; its column `content` ties a photograph to its reconstruction. Finished pictures are kept
+when it is started again.
 
     scripts/make_reconstructions.py ../shared/corpus/manifest.csv ../shared/weights runs/aligned
 """
@@ -43,9 +44,11 @@ def main() -> None:
     autoencoder = TinyAutoencoder.load(arguments.weights)
     arguments.out.mkdir(parents=True, exist_ok=True)
     made = []
+    contents: dict[str, str] = {}
     for row in chosen(manifest, arguments.splits, arguments.per_source):
         target = reconstruct(manifest.locate(row), arguments.out, autoencoder)
         if target is not None:
+            contents[row.path] = target.stem
             made.append(
                 Row(
                     path=target.name,
@@ -55,10 +58,15 @@ def main() -> None:
                     source=NAME,
                     family="autoencoder",
                     sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
+                    extra={"content": target.stem},
                 )
             )
     rows = [
-        msgspec.structs.replace(row, path=os.path.relpath(manifest.locate(row), arguments.out))
+        msgspec.structs.replace(
+            row,
+            path=os.path.relpath(manifest.locate(row), arguments.out),
+            extra=row.extra | {"content": contents.get(row.path, "")},
+        )
         for row in manifest
     ]
     Manifest([*rows, *made], arguments.out, manifest.columns).write(arguments.out / "manifest.csv")
