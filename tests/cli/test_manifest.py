@@ -90,10 +90,62 @@ def test_many_findings_are_cut_short_on_screen_only(
     assert len(json.loads(capsys.readouterr().out)["unreadable"]) == 30
 
 
+@pytest.fixture
+def faceforensics(tmp_path: Path) -> Path:
+    root = tmp_path / "ff"
+    folders = ["original_sequences/youtube/c23/images/071"]
+    for name in ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures"):
+        folders += [f"manipulated_sequences/{name}/{inner}/images/071_054" for inner in ("c23", "masks")]
+    for folder in folders:
+        (root / folder).mkdir(parents=True)
+        for number in (1, 2):
+            Image.new("RGB", (90, 80), (200, 180, 160)).save(root / folder / f"{number:04d}.png")
+    (root / "splits").mkdir()
+    (root / "splits" / "train.json").write_text('[["071", "054"]]')
+    return root
+
+
+def test_faceforensics_is_listed_and_cropped(
+    faceforensics: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = faceforensics.parent / "ff.csv"
+    arguments = ("faceforensics", faceforensics, "--splits", faceforensics / "splits", "--out", out)
+    assert run(monkeypatch, *arguments) == 0
+    shown = capsys.readouterr()
+    assert "10 pictures (8 train/generated, 2 train/real)" in shown.out
+    assert shown.err == ""
+    points = {"071/0001": [[30, 30], [55, 30], [42, 45], [32, 58], [52, 58]]}
+    (faceforensics / "points.json").write_text(json.dumps(points))
+    crops = faceforensics.parent / "crops"
+    arguments = ("crop-faces", out, faceforensics / "points.json", "--out", crops, "--size", "32")
+    assert run(monkeypatch, *arguments) == 3
+    shown = capsys.readouterr()
+    assert "5 pictures (4 train/generated, 1 train/real)" in shown.out
+    assert shown.err.strip() == "5 of 10 pictures have no landmarks, the first is 071/0002"
+    assert run(monkeypatch, "check", crops / "manifest.csv") == 1  # these "manipulations" change nothing
+    assert "equal files under both labels" in capsys.readouterr().out
+
+
+def test_missing_parts_of_faceforensics_are_named(
+    faceforensics: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (faceforensics / "manipulated_sequences/FaceSwap").rename(faceforensics / "gone")
+    out = faceforensics / "m.csv"
+    assert run(monkeypatch, "faceforensics", faceforensics, "--out", out, "--frames", "1") == 3
+    shown = capsys.readouterr()
+    assert "4 pictures (3 /generated, 1 /real)" in shown.out
+    assert shown.err.count("\n") == 1
+    assert "FaceSwap/c23 is not there" in shown.err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("check", "none.csv"),
+        ("faceforensics", ".", "--out", "m.csv"),
+        ("faceforensics", ".", "--out", "m.txt"),
+        ("faceforensics", "real", "--out", "m.csv", "--compression", "c24"),
+        ("crop-faces", "none.csv", "none.json", "--out", "crops"),
         ("check", "."),
         ("build", "--real", ".", "--out", "m.csv"),
         ("build", "--real", "none", "--generated", ".", "--out", "m.csv"),

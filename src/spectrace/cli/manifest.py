@@ -14,6 +14,7 @@ from spectrace.cli.progress import progress
 
 if TYPE_CHECKING:
     from spectrace.corpora.check import Findings
+    from spectrace.corpora.manifest import Manifest
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -70,10 +71,81 @@ def build(
             visit=lambda _: step(),
         )
     manifest.write(out)
-    counts = manifest.count("split", "label")
-    parts = ", ".join(f"{counts[split, label]} {split}/{label}" for split, label in sorted(counts))
-    click.echo(f"{out}: {len(manifest)} pictures ({parts}), digest {manifest.digest()[:16]}")
+    _written(out, manifest)
     return 0
+
+
+@command.command()
+@click.argument("root", type=_FOLDER)
+@click.option("-o", "--out", type=_FILE, required=True, help="The manifest to write: .csv or .parquet.")
+@click.option("--compression", default="c23", show_default=True, help="c0, c23 or c40.")
+@click.option("--splits", type=_FOLDER, help="Folder of the official train.json, val.json and test.json.")
+@click.option("--frames", type=click.IntRange(min=1), help="At most so many of a video, evenly spread [all].")
+def faceforensics(*, root: Path, out: Path, compression: str, splits: Path | None, frames: int | None) -> int:
+    """List the extracted frames of FaceForensics++ below ROOT, with masks and official splits.
+
+    Exit codes: 0 all parts are there, 2 wrong usage, 3 some are missing (each is named on stderr).
+    """
+    from spectrace.corpora.faceforensics import read_faceforensics  # noqa: PLC0415
+    from spectrace.corpora.tables import format_of  # noqa: PLC0415
+
+    format_of(out)
+    missing: list[str] = []
+    manifest = read_faceforensics(
+        root,
+        compression=compression,
+        splits=splits,
+        frames=frames,
+        base=out.parent,
+        on_problem=missing.append,
+    )
+    manifest.write(out)
+    _told(missing)
+    _written(out, manifest)
+    return 3 if missing else 0
+
+
+@command.command("crop-faces")
+@click.argument("path", metavar="MANIFEST", type=click.Path(path_type=Path))
+@click.argument("landmarks", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
+)
+@click.option("--size", type=int, default=256, show_default=True, help="Side of the crops in pixels.")
+@click.option(
+    "--margin",
+    type=float,
+    default=0.3,
+    show_default=True,
+    help="Room around the face, as a share of its box.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def crop_faces(*, path: Path, landmarks: Path, out: Path, size: int, margin: float, quiet: bool) -> int:
+    """Cut aligned faces by the five points that the JSON file LANDMARKS gives for every original frame.
+
+    A manipulation is cut by its original's points. Writes pictures, masks and manifest.csv.
+
+    Exit codes: 0 all are cut, 2 wrong usage, 3 some are left out (said on stderr).
+    """
+    from spectrace.corpora import faces  # noqa: PLC0415
+    from spectrace.corpora.manifest import Manifest  # noqa: PLC0415
+
+    manifest = Manifest.read(path)
+    points = faces.read_landmarks(landmarks)
+    left_out: list[str] = []
+    with progress("cropping", len(manifest), quiet=quiet) as step:
+        cropped = faces.crop_faces(
+            manifest,
+            points,
+            out,
+            size,
+            margin=margin,
+            on_problem=left_out.append,
+            visit=lambda _: step(),
+        )
+    _told(left_out)
+    _written(out / "manifest.csv", cropped)
+    return 3 if left_out else 0
 
 
 @command.command()
@@ -104,6 +176,19 @@ def check(path: Path, *, as_json: bool, quiet: bool) -> int:
     if not findings.complete:
         return 3
     return 0 if findings.clean else 1
+
+
+def _written(out: Path, manifest: Manifest) -> None:
+    counts = manifest.count("split", "label")
+    parts = ", ".join(f"{counts[split, label]} {split}/{label}" for split, label in sorted(counts))
+    click.echo(f"{out}: {len(manifest)} pictures ({parts}), digest {manifest.digest()[:16]}")
+
+
+def _told(problems: list[str]) -> None:
+    from spectrace.cli.rows import printable  # noqa: PLC0415
+
+    for problem in problems:
+        click.echo(printable(problem), err=True)
 
 
 def _show(findings: Findings) -> None:
