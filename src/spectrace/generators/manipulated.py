@@ -54,10 +54,22 @@ def make_manipulations(
         ManifestError: no photograph that is large enough, or only one in a split.
         UsageError: a size below 64.
     """
-    manifest = photographs if isinstance(photographs, Manifest) else _folder(Path(photographs))
+    manifest = photographs if isinstance(photographs, Manifest) else photographs_in(Path(photographs))
     crops = read_crops(manifest, side=size, scale=scale, per_photograph=per_photograph, on_problem=on_problem)
     placed = [(crop.row.split, crop) for crop in crops]
     return write_manipulations(placed, Path(out), seed=seed, reconstruct=reconstruct, visit=visit)
+
+
+def photographs_in(folder: Path) -> Manifest:
+    """Every picture below a folder as a photograph, split by hash of its name.
+
+    Raises:
+        ManifestError: the folder is not there, or holds no picture.
+    """
+    return Manifest(
+        Row(path=path.as_posix(), label="real", split=split_of(path.stem), source=path.parent.name)
+        for path in find_pictures(folder)
+    )
 
 
 def write_manipulations(
@@ -151,10 +163,3 @@ def _another(members: Sequence[Crop], crop: Crop, rng: np.random.Generator) -> C
         other = members[int(rng.integers(len(members)))]
         if other.row.path != crop.row.path:
             return other
-
-
-def _folder(folder: Path) -> Manifest:
-    return Manifest(
-        Row(path=path.as_posix(), label="real", split=split_of(path.stem), source=path.parent.name)
-        for path in find_pictures(folder)
-    )
