@@ -10,8 +10,10 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +21,7 @@ from spectrace.errors import ImageError, ImageProblem, MissingDependencyError, U
 from spectrace.images.colour import Pixels
 from spectrace.images.reading import source_name
 from spectrace.images.video_formats import HEAD, VIDEO_FORMATS, video_format
-from spectrace.images.video_reader import Reader, opencv
+from spectrace.images.video_reader import Reader, opencv, plain_path
 
 __all__ = ["FRAMES", "Clip", "ClipLimits", "Frame", "MissingFrame", "frames", "obstacle"]
 
@@ -148,7 +150,7 @@ class Clip:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._reader.close()
+        self._stack.close()
 
     def sha256(self) -> str:
         """Of the file's bytes, 64 hexadecimal digits."""
@@ -233,12 +235,13 @@ class Clip:
                 f"is not a video ({self.bytes:,} bytes): wanted {', '.join(VIDEO_FORMATS)}",
             )
         self.format = found
-        self._reader = Reader(self.path, f"{'an' if found[0] in 'MAO' else 'a'} {found}", self._limits.frames)
-        try:
+        kind = f"{'an' if found[0] in 'MAFO' else 'a'} {found}"
+        with ExitStack() as stack:
+            folder = stack.enter_context(TemporaryDirectory(prefix="spectrace-"))
+            self._reader = Reader(plain_path(self.path, Path(folder)), kind, self._limits.frames)
+            stack.callback(self._reader.close)
             self._read_facts()
-        except BaseException:
-            self._reader.close()
-            raise
+            self._stack = stack.pop_all()
 
     def _read_facts(self) -> None:
         reader, limits = self._reader, self._limits

@@ -48,7 +48,7 @@ class Reader:
         time: when the frame in hand is shown, in seconds; minus infinity before the first.
 
     Args:
-        path: of a file that begins as a video does.
+        path: of a file that begins as a video does; see :func:`plain_path`.
         kind: what to call it in messages, with its article.
         most_frames: how many frames it may have.
 
@@ -59,7 +59,7 @@ class Reader:
 
     def __init__(self, path: str, kind: str, most_frames: int) -> None:
         self._cv2 = opencv()
-        self._path, self._kind, self._most_frames = str(Path(path).absolute()), kind, most_frames
+        self._path, self._kind, self._most_frames = path, kind, most_frames
         self._seeks = True
         self.time = -math.inf
         self._steps, self._sought = 0, False
@@ -190,3 +190,17 @@ class Reader:
             ) from None
         finally:
             logging.setLogLevel(level)
+
+
+def plain_path(path: str, folder: Path) -> str:
+    """A link to the file, in an empty folder, whose name says nothing.
+
+    FFmpeg lets the name have a say in what a file is: one that ends like a picture's may be taken for a
+    series of pictures, and a percent sign in it for their number. OpenCV takes UTF-8 only, besides.
+    """
+    link = folder / "clip"
+    try:
+        link.symlink_to(Path(path).absolute())
+    except OSError:  # where the system lets nobody make links
+        return str(Path(path).absolute())
+    return str(link)
