@@ -14,10 +14,11 @@ from spectrace.detectors.card import METADATA_KEY, Calibration, Card
 from spectrace.detectors.detector import Detector
 from spectrace.errors import ModelError, UsageError
 from spectrace.explain.description import Description
+from spectrace.explain.findings import Settings, Subject
 from spectrace.explain.heatmap import score_map
 from spectrace.explain.mean_heatmap import GRID, common_grid, mean_scores
 from spectrace.explain.regions import MaskFolder
-from spectrace.explain.study import Settings, Subject, look, study
+from spectrace.explain.study import look, study
 from spectrace.explain.study_figures import patch_sheet, score_limit, write_figures
 from spectrace.explain.study_numbers import numbers
 from spectrace.explain.study_page import study_page

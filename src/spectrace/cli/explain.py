@@ -17,8 +17,8 @@ from spectrace.errors import UsageError
 
 if TYPE_CHECKING:
     from spectrace.detectors.detector import Detector
+    from spectrace.explain.findings import Label, Problem, Study, Subject
     from spectrace.explain.regions import Regions
-    from spectrace.explain.study import Label, Problem, Study, Subject
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -88,7 +88,8 @@ def command(
     Exit codes: 0 done, 2 wrong usage, 3 some pictures missing or unreadable (the rest is done), 130
     interrupted.
     """
-    from spectrace.explain.study import Settings, look, study  # noqa: PLC0415  (heavy: only when it runs)
+    from spectrace.explain.findings import Settings  # noqa: PLC0415  (heavy: only when it runs)
+    from spectrace.explain.study import look, study  # noqa: PLC0415
 
     # Everything that can be refused is refused before the first picture.
     settings = Settings(
@@ -158,7 +159,7 @@ def _subjects(
     label: str | None,
     problems: list[str],
 ) -> list[Subject]:
-    from spectrace.explain.study import Subject  # noqa: PLC0415
+    from spectrace.explain.findings import Subject  # noqa: PLC0415
 
     if manifest_path is None:
         from spectrace.images.sources import expand  # noqa: PLC0415
@@ -227,7 +228,7 @@ def _summary(found: Study, figures: int, out: Path) -> str:
     for group in found.groups:
         lines.append(f"{direction_title(group.direction)}: {len(group.patches)}")
         if group.bars:
-            lines.append("share of their pixels in a region over the region's share of the area (95 % interval)")
+            lines.append("  share of their pixels in a region / its share of the area (95 % interval)")
         # The regions that stand out most come first; those without an area, last.
         for bar in sorted(group.bars, key=lambda bar: (math.isnan(bar.ratio.value), -bar.ratio.value)):
             chance = ratio_text(*bar.random_ratio)

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from spectrace.explain.findings import MeanHeatmap, PatchGroup, Study
 from spectrace.explain.heatmap import save_png, tint
 from spectrace.explain.histogram import RegionBar
 from spectrace.explain.mean_heatmap import PICTURE_SIDE
-from spectrace.explain.study import MeanHeatmap, PatchGroup, Study
 from spectrace.explain.study_wording import LABEL_TITLES, direction_title, end_title, score_text
 from spectrace.images.decode import Pixels
 from spectrace.provenance.record import clean
@@ -25,7 +25,7 @@ from spectrace.provenance.record import clean
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_DPI = 150
+_DPI = 120
 _CELL, _GAP, _COLUMNS, _CAPTION = 144, 12, 8, 34
 _GROUND, _INK, _SOFT = (250, 250, 250), (24, 24, 28), (92, 92, 100)
 _LINE = (196, 198, 204)

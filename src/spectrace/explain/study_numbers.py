@@ -12,9 +12,9 @@ import numpy as np
 from spectrace.detectors.card import Card
 from spectrace.evaluation.bootstrap import CONFIDENCE, Bounds
 from spectrace.evaluation.environment import Environment
+from spectrace.explain.findings import MeanHeatmap, PatchGroup, Study
 from spectrace.explain.mean_heatmap import GRID
 from spectrace.explain.predictive import RANDOM_PER_PATCH
-from spectrace.explain.study import MeanHeatmap, PatchGroup, Study
 
 SCHEMA_VERSION = 1
 _DIGITS = 5

@@ -19,9 +19,9 @@ from PIL import Image
 from spectrace import __version__
 from spectrace.detectors.card import Card
 from spectrace.evaluation.bootstrap import Bounds
+from spectrace.explain.findings import PatchGroup, Study
 from spectrace.explain.histogram import RegionBar
 from spectrace.explain.predictive import RANDOM_PER_PATCH, Patch
-from spectrace.explain.study import PatchGroup, Study
 from spectrace.explain.study_figures import fitted, ramp, ratio_limit, score_limit, tinted
 from spectrace.explain.study_numbers import card_digest
 from spectrace.explain.study_wording import (

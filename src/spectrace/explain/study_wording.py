@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from spectrace.explain.study import Direction, Label
+from spectrace.explain.findings import Direction, Label
 from spectrace.explain.wording import signed
 
 LABEL_TITLES: dict[Label, str] = {
