@@ -338,6 +338,11 @@ def test_without_opencv_the_line_says_what_to_install(clip, monkeypatch):
         next(frames(clip))
 
 
+def test_an_old_opencv_is_refused(monkeypatch):
+    monkeypatch.setattr(cv2, "__version__", "4.12.0")
+    assert "4.13 or later" in obstacle()
+
+
 def test_nothing_is_printed_and_opencv_waits_until_it_is_needed(clip):
     clip.write_bytes(clip.read_bytes()[:700])
     script = (

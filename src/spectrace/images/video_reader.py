@@ -16,6 +16,7 @@ from spectrace.images.reading import one_line
 
 # Decoding on is quicker than seeking over a distance that holds a key frame or two.
 _SEEK_FROM, _SEEK_MARGIN = 10.0, 2.0
+_OLDEST = (4, 13)
 _HIGHEST_RATE, _USUAL_RATE = 100_000.0, 25.0
 
 
@@ -23,7 +24,7 @@ def opencv() -> ModuleType:
     """OpenCV, imported now.
 
     Raises:
-        MissingDependencyError: it is not installed, or cannot read videos.
+        MissingDependencyError: it is not installed, is too old, or cannot read videos.
     """
     # FFmpeg would print its remarks about damaged streams to stderr. It reads this once in a process.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -31,6 +32,9 @@ def opencv() -> ModuleType:
         cv2 = importlib.import_module("cv2")
     except ImportError as error:
         raise MissingDependencyError("Video files", "opencv-python-headless", "video") from error
+    # Earlier ones take the colours of high-definition video for those of standard definition.
+    if tuple(map(int, cv2.__version__.split(".")[:2])) < _OLDEST:
+        raise MissingDependencyError("Video files", "opencv-python-headless 4.13 or later", "video")
     if not cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG):
         raise MissingDependencyError("Video files", "an OpenCV that was built with FFmpeg", "video")
     return cv2
