@@ -12,12 +12,12 @@ from spectrace.generators.autoencoder import Autoencoder, train_autoencoder
 @pytest.fixture(scope="module")
 def trained(photographs):
     pictures = [photographs[name] for name in ("coffee", "chelsea", "rocket")]
-    return train_autoencoder(pictures, "nearest", steps=120, crop=32, seed=3)
+    return train_autoencoder(pictures, "nearest", levels=2, steps=150, crop=32, seed=3)
 
 
 def test_it_learns_to_give_pictures_back(trained, photographs):
     pixels = photographs["china"][:101, :150]
-    fresh = Autoencoder("nearest").eval()
+    fresh = Autoencoder("nearest", levels=2).eval()
     before, after = (
         float(np.abs(model.reconstruct(pixels).astype(float) - pixels).mean()) for model in (fresh, trained)
     )

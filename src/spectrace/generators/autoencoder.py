@@ -19,59 +19,50 @@ from spectrace.generators.reconstruction import reconstruct
 from spectrace.generators.upsamplers import build_upsampler
 from spectrace.learning.progress import Progress, Silent
 
-FACTOR = 4
-
 
 class Autoencoder(nn.Module):
-    """Two strided convolutions down to a quarter of the size, and two upsamplers back.
+    """Strided convolutions down to ``1 / 2 ** levels`` of the size, and as many upsamplers back.
 
     Args:
         upsampler: a name of :data:`spectrace.generators.upsamplers.UPSAMPLERS`.
+        levels: how often the size is halved: 1 gives faithful pictures, 2 coarser ones.
         width: channels of the hidden layers.
         latent: channels of the bottleneck.
 
     Example:
         >>> autoencoder = Autoencoder("nearest").eval()
-        >>> autoencoder.reconstruct(np.zeros((50, 70, 3), np.uint8)).shape
-        (50, 70, 3)
+        >>> autoencoder.reconstruct(np.zeros((50, 71, 3), np.uint8)).shape
+        (50, 71, 3)
     """
 
-    def __init__(self, upsampler: str, *, width: int = 32, latent: int = 8) -> None:
+    def __init__(self, upsampler: str, *, levels: int = 1, width: int = 32, latent: int = 8) -> None:
         super().__init__()
-        self.upsampler, self.width, self.latent = upsampler, width, latent
+        self.settings = {"upsampler": upsampler, "levels": levels, "width": width, "latent": latent}
+        self.factor = 2**levels
 
         def convolution(inputs: int, stride: int = 1) -> nn.Sequential:
             return nn.Sequential(nn.Conv2d(inputs, width, 3, stride, padding=1), nn.LeakyReLU(0.1))
 
-        self.encoder = nn.Sequential(
-            convolution(3, 2),
-            convolution(width),
-            convolution(width, 2),
-            nn.Conv2d(width, latent, 3, padding=1),
-        )
-        self.decoder = nn.Sequential(
-            convolution(latent),
-            build_upsampler(upsampler, width),
-            convolution(width),
-            build_upsampler(upsampler, width),
-            convolution(width),
-            nn.Conv2d(width, 3, 3, padding=1),
-        )
+        down = [convolution(width if level else 3, 2) for level in range(levels)]
+        up = [
+            layer for _ in range(levels) for layer in (convolution(width), build_upsampler(upsampler, width))
+        ]
+        self.encoder = nn.Sequential(*down, convolution(width), nn.Conv2d(width, latent, 3, padding=1))
+        self.decoder = nn.Sequential(convolution(latent), *up, nn.Conv2d(width, 3, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Float32 ``[N, 3, H, W]`` in 0..1 to the same, sides multiples of 4."""
+        """Float32 ``[N, 3, H, W]`` in 0..1 to the same, sides multiples of ``factor``."""
         decoded: Tensor = self.decoder(self.encoder(2.0 * x - 1.0))
         return 0.5 * decoded + 0.5
 
     def reconstruct(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture as this autoencoder gives it back; see :func:`.reconstruction.reconstruct`."""
-        return reconstruct(self, pixels, FACTOR)
+        return reconstruct(self, pixels, self.factor)
 
     def save(self, path: Path) -> None:
         """Write weights and settings."""
-        settings = {"upsampler": self.upsampler, "width": self.width, "latent": self.latent}
         temporary = path.with_name(f"{path.name}.part")
-        torch.save({"settings": settings, "weights": self.state_dict()}, temporary)
+        torch.save({"settings": self.settings, "weights": self.state_dict()}, temporary)
         temporary.replace(path)
 
     @classmethod
@@ -83,8 +74,7 @@ class Autoencoder(nn.Module):
         """
         try:
             saved = torch.load(path, weights_only=True)
-            settings = saved["settings"]
-            autoencoder = cls(settings["upsampler"], width=settings["width"], latent=settings["latent"])
+            autoencoder = cls(**saved["settings"])
             autoencoder.load_state_dict(saved["weights"])
         except Exception as error:  # torch raises whatever the unpickler meets
             raise ModelError(
@@ -97,8 +87,9 @@ def train_autoencoder(
     photographs: Sequence[NDArray[np.uint8]],
     upsampler: str,
     *,
+    levels: int = 1,
     steps: int = 1500,
-    batch: int = 16,
+    batch: int = 8,
     crop: int = 64,
     learning_rate: float = 2e-3,
     seed: int = 0,
@@ -109,9 +100,10 @@ def train_autoencoder(
     Args:
         photographs: uint8 [H, W, 3], no side below ``crop``.
         upsampler: see :class:`Autoencoder`.
+        levels: see :class:`Autoencoder`.
         steps: of Adam.
         batch: crops a step.
-        crop: side of a crop in pixels, a multiple of 4.
+        crop: side of a crop in pixels, a multiple of the autoencoder's factor.
         learning_rate: at the start.
         seed: of weights and crops.
         progress: is told how far it is, and the losses.
@@ -127,7 +119,7 @@ def train_autoencoder(
     shown = progress or Silent()
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    autoencoder = Autoencoder(upsampler)
+    autoencoder = Autoencoder(upsampler, levels=levels)
     optimiser = torch.optim.Adam(autoencoder.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     total = 0.0

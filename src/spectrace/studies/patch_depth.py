@@ -65,7 +65,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     side: int = 128
     scale: float = 0.5
     upsamplers: tuple[str, ...] = ("transposed", "nearest", "bilinear", "pixel-shuffle")
-    generator_steps: int = 1500
+    generator_steps: int = 1000
     weights: str = "../shared/weights"
     truncated: tuple[str, ...] = ("xception-block1", "xception-block2", "xception-block3", "resnet18-layer1")
     full: tuple[str, ...] = ("resnet18", "xception", "mesoinception4")
