@@ -85,9 +85,10 @@ def read_chance(device: torch.device) -> Tensor:
 def write_chance(state: Tensor, device: torch.device) -> None:
     """Go on with the chance that :func:`read_chance` found; that of another kind of device is left out."""
     here = torch.get_rng_state().numel()
-    torch.set_rng_state(state[:here].contiguous())
+    # Copies, for torch crashes on a state that is part of a larger tensor.
+    torch.set_rng_state(state[:here].clone())
     if device.type == "cuda" and len(state) > here:
-        torch.cuda.set_rng_state(state[here:].contiguous(), device)
+        torch.cuda.set_rng_state(state[here:].clone(), device)
 
 
 class Log:

@@ -56,12 +56,13 @@ class Processes:
     def share(self, module: nn.Module) -> nn.Module:
         """The module with gradients averaged over all processes; all begin with the first one's weights.
 
-        Buffers are not exchanged: batch normalisation takes the statistics of each process's own part.
+        Batch normalisation takes the statistics of each process's own part of a batch; the running ones,
+        which are saved, are those of the first process.
         """
         if self.count == 1:
             return module
         devices = [self.device] if self.device.type == "cuda" else None
-        return DistributedDataParallel(module, device_ids=devices, broadcast_buffers=False)
+        return DistributedDataParallel(module, device_ids=devices)
 
     def word(self, said: _Word) -> _Word:
         """What the first process says, in every process; what the others say is not heard."""
