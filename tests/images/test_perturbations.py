@@ -30,6 +30,9 @@ EVERY = {
     "blur": "blur(sigma=0..2)",
     "noise": "noise(std=5..20)",
     "gamma": "gamma(gamma=0.5..2)",
+    "rotate": "rotate(degrees=-180..180)",
+    "jitter": "jitter(brightness=0.4, contrast=0.4, saturation=0.4)",
+    "mask": "mask(share=0..0.75)",
 }
 
 
@@ -188,6 +191,37 @@ def test_gamma_is_a_power_of_the_scaled_values() -> None:
     for exponent in (0.4, 1, 2.2):
         wanted = [round(255 * (value / 255) ** exponent) for value in range(256)]
         assert apply(f"gamma(gamma={exponent})", ramp)[0, :, 1].tolist() == wanted
+
+
+def test_rotate_turns_about_the_centre() -> None:
+    pixels = picture(9, 9)
+    for degrees, turns in ((90, 1), (180, 2), (-90, 3)):
+        np.testing.assert_array_equal(apply(f"rotate(degrees={degrees})", pixels, 0), np.rot90(pixels, turns))
+    turned = apply("rotate(degrees=45)", np.full((40, 40, 3), 255, np.uint8), 0)
+    assert (turned[0, 0] == 0).all()
+    assert (turned[20, 20] == 255).all()
+
+
+def test_jitter_scales_each_property_by_itself() -> None:
+    pixels = picture(64, 64) // 2
+    factors = []
+    for seed in range(40):
+        brighter = apply("jitter(brightness=0.5)", pixels, seed).astype(float)
+        factors.append(brighter.mean() / pixels.mean())
+    assert 0.49 < min(factors) < 0.7
+    assert 1.3 < max(factors) <= 1.51
+    grey = np.repeat(picture(32, 32)[:, :, :1], 3, axis=2)
+    np.testing.assert_array_equal(apply("jitter(saturation=1)", grey, 3), grey)
+    flat = np.full((8, 8, 3), 77, np.uint8)
+    np.testing.assert_array_equal(apply("jitter(contrast=1)", flat, 3), flat)
+
+
+def test_mask_blackens_whole_squares_as_often_as_stated() -> None:
+    white = np.full((320, 320, 3), 255, np.uint8)
+    masked = apply("mask(share=0.3, side=8)", white, 0)
+    squares = masked.reshape(40, 8, 40, 8, 3).transpose(0, 2, 1, 3, 4).reshape(1600, -1)
+    assert set(squares.mean(1).tolist()) == {0.0, 255.0}
+    assert abs((squares[:, 0] == 0).mean() - 0.3) < 0.04
 
 
 def test_flip_and_identity() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from spectrace.errors import UsageError
 from spectrace.images import codecs
@@ -93,6 +93,42 @@ def gamma(pixels: Pixels, rng: np.random.Generator, *, gamma: float) -> Pixels:
     """Raises pixels, scaled to 0..1, to a power: above 1 darkens."""
     table = np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
     return table[pixels]
+
+
+@register("rotate", Parameter("degrees", "float", -180, 180))
+def rotate(pixels: Pixels, rng: np.random.Generator, *, degrees: float) -> Pixels:
+    """Turns the picture about its centre, counter-clockwise, bilinear; what comes in is black."""
+    return np.asarray(Image.fromarray(pixels).rotate(degrees, Image.Resampling.BILINEAR))
+
+
+@register(
+    "jitter",
+    Parameter("brightness", "float", 0, 1, default=0.0),
+    Parameter("contrast", "float", 0, 1, default=0.0),
+    Parameter("saturation", "float", 0, 1, default=0.0),
+)
+def jitter(
+    pixels: Pixels, rng: np.random.Generator, *, brightness: float, contrast: float, saturation: float
+) -> Pixels:
+    """Scales brightness, contrast and saturation, each by a factor within 1 - strength to 1 + strength."""
+    image = Image.fromarray(pixels)
+    steps = (
+        (ImageEnhance.Brightness, brightness),
+        (ImageEnhance.Contrast, contrast),
+        (ImageEnhance.Color, saturation),
+    )
+    for enhance, strength in steps:
+        image = enhance(image).enhance(float(rng.uniform(1 - strength, 1 + strength)))
+    return np.asarray(image)
+
+
+@register("mask", Parameter("share", "float", 0, 1), Parameter("side", "int", 1, 1024, default=16))
+def mask(pixels: Pixels, rng: np.random.Generator, *, share: float, side: int) -> Pixels:
+    """Blackens squares of a grid from the top left, each with the probability ``share``."""
+    height, width = pixels.shape[:2]
+    hidden = rng.random((-(-height // side), -(-width // side))) < share
+    squares = np.kron(hidden, np.ones((side, side), bool))[:height, :width]
+    return np.where(squares[:, :, None], np.uint8(0), pixels)
 
 
 def _resize_to(pixels: Pixels, height: int, width: int, kernel: str) -> Pixels:

@@ -151,8 +151,8 @@ def names() -> list[str]:
 
     Example:
         >>> from spectrace.images import perturbations
-        >>> perturbations.names()
-        ['blur', 'crop-resize', 'flip', 'gamma', 'identity', 'jpeg', 'noise', 'resize', 'webp']
+        >>> perturbations.names()[:4]
+        ['blur', 'crop-resize', 'flip', 'gamma']
     """
     return sorted(_OPERATIONS)
 
