@@ -43,6 +43,7 @@ _SHOWN = 20
 @click.option("--shown", type=_COUNT, default=64, show_default=True, help="Patches in the grid.")
 @click.option("--masks", type=_FOLDER, help="Regions from label PNGs of the pictures' names; needs --names.")
 @click.option("--segmenter", type=_FILE, help="Regions from a segmentation model (.onnx); needs --names.")
+@click.option("--faces", is_flag=True, help="Coarse regions of faces; pictures without one are left out.")
 @click.option("--names", type=_FILE, help="Names of the regions: one a line, the first is label 0.")
 @click.option(
     "--scaling",
@@ -70,6 +71,7 @@ def command(
     shown: int,
     masks: Path | None,
     segmenter: Path | None,
+    faces: bool,
     names: Path | None,
     scaling: str,
     limit: int | None,
@@ -100,7 +102,7 @@ def command(
         resamples=resamples,
         seed=seed,
     )
-    regions = _regions(masks, segmenter, names, scaling)
+    regions = _regions(masks, segmenter, faces, names, scaling)
     detector = _detector(model)
     problems: list[str] = []
     subjects = _thinned(_subjects(sources, manifest_path, split, label, problems), limit)
@@ -132,17 +134,20 @@ def _detector(model: str) -> Detector:
     return Detector(loaded, card=card, dense=card.any_size)
 
 
-def _regions(masks: Path | None, segmenter: Path | None, names: Path | None, scaling: str) -> Regions:
+def _regions(
+    masks: Path | None, segmenter: Path | None, faces: bool, names: Path | None, scaling: str
+) -> Regions:
     from spectrace.explain.regions import MaskFolder, read_names  # noqa: PLC0415
 
+    if (masks is not None) + (segmenter is not None) + faces > 1:
+        raise UsageError("--masks, --segmenter and --faces were given together: give one or the other")
     if masks is None and segmenter is None:
         if names is not None:
             raise UsageError("--names without regions to name: give --masks DIR or --segmenter FILE too")
         from spectrace.explain.description import Description  # noqa: PLC0415
+        from spectrace.explain.faces import FaceMap  # noqa: PLC0415
 
-        return Description()
-    if masks is not None and segmenter is not None:
-        raise UsageError("--masks and --segmenter were given together: give one or the other")
+        return FaceMap() if faces else Description()
     if names is None:
         raise UsageError("regions without names: give --names FILE, one name a line")
     if masks is not None:

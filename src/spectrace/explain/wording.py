@@ -15,6 +15,8 @@ REASON_MEANINGS = {
     "too-compressed": "Strong compression erases the traces that the model looks for.",
     "between-thresholds": "Camera pictures and generated ones both get scores in this range.",
     "unstable": "A verdict that a mild re-encoding turns round is not given.",
+    "video": "A video codec changes the pixels in ways that this model was not measured on.",
+    "frames-disagree": "A clip is told only when its frames tell the same.",
 }
 
 PEAK_KINDS = {"upsampling": "upsampling", "jpeg-grid": "JPEG's 8×8 blocks"}
