@@ -93,11 +93,86 @@ def _speed(path: Path) -> str:
     return "\n".join(lines)
 
 
+def _patch_depth(path: Path) -> str:
+    """Average precision by network and generator, one table a condition."""
+    result = json.loads(path.read_text())["result"]
+    names = [
+        f"{name} (trained on)" if name == result["trained_on"] else name for name in result["generators"]
+    ]
+    parts = []
+    for condition in result["conditions"]:
+        lines = [f"| {condition} | | " + " | ".join(names) + " |", "|---|---|" + "---:|" * len(names)]
+        for row in result["networks"]:
+            cells = [_bounds(row["average_precision"][condition][name]) for name in result["generators"]]
+            lines.append(f"| {row['network']} | {row['kind']} | " + " | ".join(cells) + " |")
+        gain = result["truncated_minus_full_on_others"][condition]
+        lines += ["", f"Truncated minus full on the generators not trained on: {_bounds(gain, '+.3f')}."]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _left_half(path: Path) -> str:
+    """Pixel AUROC of heatmaps of pictures whose left half only is generated."""
+    result = json.loads(path.read_text())["result"]
+    lines = ["| network | pixel AUROC, a seed each |", "|---|---|"]
+    for row in result["networks"]:
+        if row["left_half_pixel_auroc"]:
+            lines.append(
+                f"| {row['network']} | {', '.join(f'{x:.3f}' for x in row['left_half_pixel_auroc'])} |"
+            )
+    return "\n".join(lines)
+
+
+def _cross_manipulation(path: Path) -> str:
+    """One 4 x 4 table a measure: rows trained on, columns tested on."""
+    result = json.loads(path.read_text())["result"]
+    names = result["manipulations"]
+    measures = {
+        "average precision, mean logit": result["average_precision"]["logit-mean"],
+        "average precision, strongest tenth of the patches": result["average_precision"]["strongest"],
+        "pixel AUROC": result["pixel_auroc"],
+        "IoU at the threshold chosen on validation": result["iou_at_chosen"],
+    }
+    parts = []
+    for title, rows in measures.items():
+        lines = [f"| {title} | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
+        lines += [
+            f"| trained on {name} | " + " | ".join(map(_bounds, cells)) + " |"
+            for name, cells in zip(names, rows, strict=True)
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _patch_speed(path: Path) -> str:
+    document = json.loads(path.read_text())
+    lines = [
+        f"| network | pictures a second | {document['default']} is faster by (range) |",
+        "|---|---:|---:|",
+    ]
+    for name, row in document["results"].items():
+        low, high = row["range"]
+        lines.append(
+            f"| {name} | {row['pictures_per_second']:.1f} "
+            f"| {row['default_is_faster_by']:.1f} ({low:.1f} to {high:.1f}) |"
+        )
+    return "\n".join(lines)
+
+
+def _bounds(cell: dict[str, float], form: str = ".3f") -> str:
+    value, low, high = (format(cell[name], form) for name in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
 TABLES: dict[str, Callable[[Path], str]] = {
     "summary": _summary,
     "full": _full,
     "headline": _headline,
     "speed": _speed,
+    "patch-depth": _patch_depth,
+    "left-half": _left_half,
+    "cross-manipulation": _cross_manipulation,
+    "patch-speed": _patch_speed,
 }
 
 if __name__ == "__main__":

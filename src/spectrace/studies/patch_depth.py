@@ -7,6 +7,7 @@ format, so that nothing but the decoders' traces tells the classes apart.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,13 @@ from spectrace.generators.aligned import Crop, Reconstruct, read_crops, write_al
 from spectrace.generators.autoencoder import Autoencoder, train_autoencoder
 from spectrace.generators.tiny_autoencoder import TinyAutoencoder
 from spectrace.images.decode import decode
-from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, RepresentationRecipe
+from spectrace.learning.recipes import (
+    FORBIDDEN_SPLIT,
+    DataRecipe,
+    NetworkRecipe,
+    Recipe,
+    RepresentationRecipe,
+)
 from spectrace.learning.runs import MODEL, run
 from spectrace.studies.registry import Context, Result, register_study
 
@@ -89,7 +96,14 @@ class _Scores(NamedTuple):
 
 
 def run_study(settings: Settings, context: Context) -> Result:
-    """Train every network on the first generator and test it on all."""
+    """Train every network on the first generator and test it on all.
+
+    Raises:
+        UsageError: the split that is kept for the last measurement.
+        ManifestError: photographs that are missing or too small.
+    """
+    if FORBIDDEN_SPLIT in (settings.train_split, settings.test_split):
+        raise UsageError(f"the split {FORBIDDEN_SPLIT!r} is kept for the last measurement: name another one")
     manifest = _pictures(settings, context)
     trained_on = settings.upsamplers[0]
     training = manifest.select(split=[_TRAIN, _VAL], generator=["camera", trained_on])
@@ -97,8 +111,8 @@ def run_study(settings: Settings, context: Context) -> Result:
     scored = []
     for seed in settings.seeds:
         for network in [*settings.truncated, *settings.full]:
-            folder = context.folder / "detectors" / f"{network}-seed{seed}"
             recipe = _recipe(settings, network)
+            folder = context.folder / f"{network}-seed{seed}-{recipe.digest(training)[:8]}"
             run(recipe, training, folder, seed=seed, workers=context.workers, progress=context.progress)
             scored.append(_test(settings, network, seed, folder / MODEL, testing))
             context.progress.say(f"{network}, seed {seed}: tested")
@@ -127,26 +141,35 @@ def _pictures(settings: Settings, context: Context) -> Manifest:
         )
 
     training = crops(settings.train_split, settings.photographs)
-    testing = crops(settings.test_split, settings.test_photographs)
-    autoencoders: dict[str, Reconstruct] = {}
-    for name in settings.upsamplers:
-        autoencoders[name] = _autoencoder(name, training, settings, context).reconstruct
-    if settings.weights:
-        autoencoders[FLUX] = TinyAutoencoder.load(settings.weights).reconstruct
     paths = list(dict.fromkeys(crop.row.path for crop in training))
     held_out = set(paths[::_EVERY])
     placed = [(_VAL if crop.row.path in held_out else _TRAIN, crop) for crop in training]
-    placed += [(_TEST, crop) for crop in testing]
+    placed += [(_TEST, crop) for crop in crops(settings.test_split, settings.test_photographs)]
+    deciding = (
+        [crop.key for _, crop in placed],
+        [settings.side, settings.scale],
+        [*settings.upsamplers, settings.generator_steps, settings.weights],
+    )
+    # Pictures of other settings are left where they are.
+    folder = context.folder / f"pictures-{hashlib.sha256(msgspec.json.encode(deciding)).hexdigest()[:8]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    autoencoders: dict[str, Reconstruct] = {}
+    for name in settings.upsamplers:
+        autoencoders[name] = _autoencoder(name, training, settings, folder, context).reconstruct
+    if settings.weights:
+        autoencoders[FLUX] = TinyAutoencoder.load(settings.weights).reconstruct
     with context.progress.task("reconstructions", len(placed)) as advance:
-        return write_aligned(placed, context.folder / "pictures", autoencoders, visit=advance)
+        return write_aligned(placed, folder, autoencoders, visit=advance)
 
 
-def _autoencoder(upsampler: str, crops: list[Crop], settings: Settings, context: Context) -> Autoencoder:
-    path = context.folder / f"autoencoder-{upsampler}.pt"
+def _autoencoder(
+    upsampler: str, crops: list[Crop], settings: Settings, folder: Path, context: Context
+) -> Autoencoder:
+    path = folder / f"autoencoder-{upsampler}.pt"
     if not path.is_file():
         pixels = [crop.pixels for crop in crops]
         steps = settings.generator_steps
-        train_autoencoder(pixels, upsampler, steps=steps, seed=0, progress=context.progress).save(path)
+        train_autoencoder(pixels, upsampler, steps=steps, progress=context.progress).save(path)
     return Autoencoder.load(path)
 
 
