@@ -69,6 +69,7 @@ def test_trains_and_exports(recipe, tmp_path, monkeypatch, capsys):
     captured = capsys.readouterr()
     assert captured.out == f"{tmp_path / 'run' / 'model.onnx'}\n"
     assert "epoch 2: loss" in captured.err
+    assert "accuracy" in captured.err
     assert "\x1b" not in captured.err
     card = Model(tmp_path / "run" / "model.onnx").card
     assert (card.id, card.tile_size, card.training["seed"]) == ("small", 16, 0)
@@ -119,6 +120,9 @@ def test_folders_and_workers_from_the_command_line(recipe, tmp_path, monkeypatch
         (("", ""), ["--real", "real"], "only one of --real and --generated"),
         (("", ""), ["--seed", "-1"], "--seed"),
         (("", ""), ["--bogus"], "--bogus"),
+        (("", ""), ["--device", "tpu"], "--device"),
+        (("batch = 8", 'batch = 8\nselect = "luck"'), [], "select"),
+        (("[data]", "[data]\npaired_share = 1.0"), [], "no such couple"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(recipe, monkeypatch, capsys, change, arguments, complaint):

@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from spectrace.errors import RecipeError
-from spectrace.learning.checkpoints import CHECKPOINT, Log, load_checkpoint, read_log, save_checkpoint
+from spectrace.learning.checkpoints import (
+    CHECKPOINT,
+    Log,
+    load_checkpoint,
+    read_chance,
+    read_log,
+    save_checkpoint,
+    seed_chance,
+    write_chance,
+)
 
 STATE = {"digest": "abc", "seed": 1, "weights": torch.arange(3.0)}
 
@@ -65,3 +74,25 @@ def test_log_forgets_what_came_after_the_checkpoint(tmp_path):
     assert [line["epoch"] for line in read_log(path)] == [1, 2, 3]
     Log(path, 2).add(epoch=3, loss=0.0)
     assert [line["loss"] for line in read_log(path)] == [1.0, 0.5, 0.0]
+
+
+def test_chance_goes_on_from_a_row_of_many():
+    cpu = torch.device("cpu")
+    rows = []
+    drawn = []
+    for rank in range(3):
+        seed_chance(7, rank)
+        rows.append(read_chance(cpu))
+        drawn.append(torch.rand(4))
+    assert len({tuple(numbers.tolist()) for numbers in drawn}) == 3
+    together = torch.stack(rows)
+    for row, numbers in zip(together, drawn, strict=True):
+        write_chance(row, cpu)
+        assert torch.equal(torch.rand(4), numbers)
+
+
+def test_chance_of_another_device_is_left_out():
+    state = read_chance(torch.device("cpu"))
+    expected = torch.rand(2)
+    write_chance(torch.cat([state, torch.zeros(16, dtype=torch.uint8)]), torch.device("cpu"))
+    assert torch.equal(torch.rand(2), expected)

@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from spectrace.corpora.manifest import Manifest, Row
 from spectrace.detectors.patches import PatchGrid
 from spectrace.errors import RecipeError
-from spectrace.learning.checkpoints import load_checkpoint, read_log
+from spectrace.learning.checkpoints import load_checkpoint, read_log, save_checkpoint
+from spectrace.learning.distributed import Processes
 from spectrace.learning.loop import train
 from spectrace.learning.network import patch_losses, penalty
 from spectrace.learning.networks import Network, registry
@@ -85,6 +86,97 @@ def test_a_killed_training_ends_like_an_undisturbed_one(pictures, recipe_of, tmp
         assert one["val_loss"] == pytest.approx(other["val_loss"], abs=1e-6)
 
 
+CHANGES = {
+    "cosine": {"schedule": "cosine", "warmup": 3, "optimiser": "adamw", "weight_decay": 0.1},
+    "bfloat16": {"precision": "bfloat16"},
+    "float16": {"precision": "float16"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_schedules_and_precisions_resume_exactly(pictures, recipe_of, tmp_path, change):
+    recipe = recipe_of(network=NetworkRecipe(id="frank-cnn"), **CHANGES[change])
+    straight = train(recipe, pictures, tmp_path / "straight", seed=3, workers=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, pictures, tmp_path / "cut", seed=3, workers=0, progress=KilledIn("epoch 3"))
+    resumed = train(recipe, pictures, tmp_path / "cut", seed=3, workers=0)
+    assert_same(weights(straight), weights(resumed))
+    plain = train(recipe_of(network=recipe.network), pictures, tmp_path / "plain", seed=3, workers=0)
+    assert any(
+        np.abs(a - b).max() > 1e-6
+        for a, b in zip(*(weights(t).values() for t in (straight, plain)), strict=True)
+    )
+    assert all(value.dtype != np.float16 for value in weights(straight).values())
+
+
+def test_the_learning_rate_is_in_the_log(pictures, recipe_of, tmp_path):
+    recipe = recipe_of(schedule="cosine", warmup=2, learning_rate=0.01)
+    train(recipe, pictures, tmp_path, seed=0, workers=0)
+    rates = [line["learning_rate"] for line in read_log(tmp_path / "log.jsonl")]
+    # Of the last step of each epoch of two: 1, 3, 5 and 7 of 8, of which 2 are the warm-up.
+    expected = [0.01, *(0.005 * (1 + math.cos(math.pi * (step - 2) / 6)) for step in (3, 5, 7))]
+    assert rates == pytest.approx(expected)
+
+
+def test_aligned_couples_train(pictures, recipe_of, tmp_path):
+    """The pictures of the fixture are couples already: number n of both classes shows the same."""
+    rows = [msgspec.structs.replace(row, extra={"content": row.path.split("/")[1]}) for row in pictures.rows]
+    known = Manifest(rows, pictures.root)
+    data = msgspec.structs.replace(recipe_of().data, paired_share=1.0)
+    recipe = recipe_of(data=data)
+    aligned = train(recipe, known, tmp_path / "aligned", seed=0, workers=0)
+    fed = train(recipe, known, tmp_path / "fed", seed=0, workers=2)
+    assert_same(weights(aligned), weights(fed))
+    free = train(recipe_of(), known, tmp_path / "free", seed=0, workers=0)
+    assert (
+        np.abs(weights(aligned)["network.dense.weight"] - weights(free)["network.dense.weight"]).max() > 1e-5
+    )
+    with pytest.raises(RecipeError, match="split 'train' of the data: data.paired_share"):
+        train(recipe, pictures, tmp_path / "none", seed=0, workers=0)
+
+
+@pytest.mark.parametrize("select", ["loss", "accuracy", "auroc"])
+def test_the_best_epoch_is_chosen_by(pictures, recipe_of, tmp_path, monkeypatch, select):
+    figures = iter(
+        [
+            Validation(0.5, 0.6, 0.7),
+            Validation(0.4, 0.5, 0.6),
+            Validation(0.6, 0.7, 0.5),
+            Validation(0.6, 0.5, 0.8),
+        ]
+    )
+    monkeypatch.setattr(ValidationSet, "measure", lambda self, network: next(figures))
+    trained = train(recipe_of(select=select), pictures, tmp_path, seed=0, workers=0)
+    assert trained.epoch == {"loss": 2, "accuracy": 4, "auroc": 3}[select]
+    assert trained.best.loss == {"loss": 0.4, "accuracy": 0.6, "auroc": 0.6}[select]
+
+
+def test_stops_when_no_epoch_can_be_better(pictures, recipe_of, tmp_path, monkeypatch):
+    figures = iter([Validation(0.5, 1.0, 0.9), Validation(0.4, 1.0, 1.0)])
+    monkeypatch.setattr(ValidationSet, "measure", lambda self, network: next(figures))
+    assert train(recipe_of(select="accuracy"), pictures, tmp_path, seed=0, workers=0).epoch == 2
+    assert len(read_log(tmp_path / "log.jsonl")) == 2
+
+
+def test_a_checkpoint_from_before_there_were_several_processes(pictures, recipe_of, tmp_path):
+    recipe = recipe_of(network=NetworkRecipe(id="frank-cnn"))
+    straight = train(recipe, pictures, tmp_path / "straight", seed=3, workers=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, pictures, tmp_path / "cut", seed=3, workers=0, progress=KilledIn("epoch 3"))
+    saved = load_checkpoint(tmp_path / "cut", straight.digest, 3)
+    del saved["scaler"]
+    saved["random"] = saved["random"][0].clone()
+    saved["best"] = {name: saved["best"][name] for name in ("loss", "auroc", "accuracy")}
+    save_checkpoint(tmp_path / "cut", saved)
+    assert_same(weights(straight), weights(train(recipe, pictures, tmp_path / "cut", seed=3, workers=0)))
+
+
+def test_a_batch_that_processes_cannot_share(pictures, recipe_of, tmp_path):
+    group = Processes(torch.device("cpu"), rank=0, count=3)
+    with pytest.raises(RecipeError, match="batch is 8, which 3 processes cannot share"):
+        train(recipe_of(), pictures, tmp_path, seed=0, workers=0, group=group)
+
+
 def test_workers_do_not_change_the_result(pictures, recipe_of, tmp_path):
     alone = train(recipe_of(), pictures, tmp_path / "alone", seed=0, workers=0)
     fed = train(recipe_of(), pictures, tmp_path / "fed", seed=0, workers=2)
@@ -102,7 +194,8 @@ def test_a_finished_training_reads_no_picture_again(pictures, recipe_of, tmp_pat
 def test_log_can_be_plotted(pictures, recipe_of, tmp_path):
     trained = train(recipe_of(), pictures, tmp_path, seed=0, workers=0)
     lines = read_log(tmp_path / "log.jsonl")
-    wanted = {"step", "epoch", "learning_rate", "train_loss", "val_loss", "val_auroc", "seconds"}
+    wanted = {"step", "epoch", "learning_rate", "train_loss", "val_loss", "val_auroc", "val_accuracy"}
+    wanted |= {"val_patch_auroc", "val_patch_accuracy", "tiles_per_second", "seconds"}
     assert all(wanted <= line.keys() for line in lines)
     assert [line["step"] for line in lines] == [2, 4, 6, 8]
     assert trained.best.loss == min(line["val_loss"] for line in lines)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -8,7 +9,16 @@ from PIL import Image
 
 from spectrace.corpora.manifest import Manifest, Row
 from spectrace.errors import RecipeError
-from spectrace.learning.recipes import DataRecipe, load_manifest, read_recipe
+from spectrace.learning.networks import network_ids
+from spectrace.learning.recipes import (
+    DataRecipe,
+    NetworkRecipe,
+    PenaltyRecipe,
+    Recipe,
+    RepresentationRecipe,
+    load_manifest,
+    read_recipe,
+)
 
 SMALLEST = """
 name = "smallest"
@@ -19,7 +29,7 @@ id = "log-dct"
 [network]
 id = "linear"
 """
-RECIPES = sorted((Path(__file__).parents[2] / "experiments" / "frequency").glob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[2] / "experiments").glob("*/*.toml"))
 
 
 def read(tmp_path, text, **folders):
@@ -33,6 +43,13 @@ def test_defaults_are_the_papers(tmp_path):
     assert (recipe.learning_rate, recipe.batch, recipe.epochs, recipe.patience) == (1e-3, 32, 50, 5)
     assert (recipe.tile, recipe.representation.log_epsilon, recipe.task) == (128, 1e-12, "binary")
     assert (recipe.penalties.l1, recipe.penalties.l2) == (0, 0)
+    assert (recipe.optimiser, recipe.schedule, recipe.warmup, recipe.select) == (
+        "adam",
+        "constant",
+        0,
+        "loss",
+    )
+    assert (recipe.precision, recipe.data.paired_share) == ("float32", 0)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +63,16 @@ def test_defaults_are_the_papers(tmp_path):
         ('name = "smallest"', 'name = "smallest"\ntask = "regression"', "task"),
         ('name = "smallest"', 'name = "smallest"\ntile = 600', "window"),
         ('name = "smallest"', 'name = "smallest"\nlearning_rate = nan', "learning_rate"),
+        ('name = "smallest"', 'name = "smallest"\nselect = "luck"', "select"),
+        ('name = "smallest"', 'name = "smallest"\nprecision = "int8"', "precision"),
+        ('name = "smallest"', 'name = "smallest"\nweight_decay = 0.1', "adamw"),
+        (
+            'name = "smallest"',
+            'name = "smallest"\nepochs = 2\nsteps_per_epoch = 5\nwarmup = 10',
+            "warmup is 10",
+        ),
         ('name = "smallest"', "name = smallest", "TOML"),
+        ('manifest = "pictures.csv"', 'manifest = "p.csv"\npaired_share = 1.5', "paired_share"),
         ('manifest = "pictures.csv"', "", "manifest"),
         ('manifest = "pictures.csv"', 'manifest = "pictures.csv"\nreal = "r"\ngenerated = "g"', "either"),
         ('manifest = "pictures.csv"', 'real = "photos"', "both classes"),
@@ -128,6 +154,53 @@ def test_digest_covers_what_decides_the_result_only(recipe_of):
     assert recipe.digest(Manifest([Row(path="b.png", label="real")])) != digest
 
 
+def test_aligned_couples_are_for_two_classes(tmp_path):
+    text = SMALLEST.replace("[data]", "[data]\npaired_share = 0.5", 1)
+    assert read(tmp_path, text).data.paired_share == 0.5
+    with pytest.raises(RecipeError, match="paired_share is for binary tasks"):
+        read(tmp_path, f'task = "attribution"\n{text}')
+
+
+def test_later_fields_leave_digests_as_they_were():
+    """Golden value: a model trained before there were schedules, couples and so on."""
+    recipe = Recipe(
+        name="block-spectrum",
+        epochs=45,
+        steps_per_epoch=150,
+        batch=64,
+        learning_rate=5e-4,
+        patience=10,
+        data=DataRecipe(
+            exclude={"generator": ["dcgan"]},
+            source_temperature=0.5,
+            grid=8,
+            window=224,
+            augment=[
+                "flip@0.5",
+                "resize(scale=0.6..1.2, kernel=bilinear|bicubic|lanczos)@0.4",
+                "jpeg(quality=60..98, subsampling=4:2:0|4:4:4)@0.9",
+            ],
+        ),
+        representation=RepresentationRecipe(id="pixels"),
+        network=NetworkRecipe(id="block-spectrum"),
+        penalties=PenaltyRecipe(l2=2e-5),
+    )
+    pictures = "b7c60b06ff5932893aee55fb83511b8b5dcc8ad7291fe7fe3fd347d58afe9552"
+    manifest = SimpleNamespace(digest=lambda: pictures)
+    before = "1697272a154ddafe4c228a428399d4e6f21f01ccff2ceb97a4e0d86e7ac0462b"
+    assert recipe.digest(manifest) == before
+    data = msgspec.structs.replace(recipe.data, paired_share=0.5)
+    changes = ({"select": "auroc"}, {"warmup": 3}, {"schedule": "cosine"}, {"precision": "bfloat16"})
+    for change in (*changes, {"optimiser": "adamw"}, {"data": data}):
+        assert msgspec.structs.replace(recipe, **change).digest(manifest) != before
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipes_of_the_repository_are_good(path):
-    assert read_recipe(path).name == path.stem
+    assert read_recipe(path).network.id in network_ids()
+
+
+def test_recipes_of_the_repository_have_names_of_their_own():
+    names = [read_recipe(path).name for path in RECIPES]
+    assert len(RECIPES) > 20
+    assert len(set(names)) == len(names)
