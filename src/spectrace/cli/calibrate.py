@@ -9,7 +9,8 @@ import click
 
 from spectrace.cli.pictures import labelled_pictures
 from spectrace.cli.progress import progress
-from spectrace.errors import MissingDependencyError, UsageError
+from spectrace.cli.training import require_training
+from spectrace.errors import UsageError
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -63,10 +64,8 @@ def command(
 
     from spectrace.detectors.runtime import Model, find_model, installed_models  # noqa: PLC0415
 
-    try:
-        from spectrace.learning.calibrate import CONDITIONS, calibrate  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError("Calibrations", str(error.name), "train") from error
+    require_training("Calibrations")
+    from spectrace.learning.calibrate import CONDITIONS, calibrate  # noqa: PLC0415
 
     manifest, split = labelled_pictures(manifest_path, split, real, generated)
     source = find_model(model)

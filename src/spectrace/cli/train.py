@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from spectrace.errors import MissingDependencyError, UsageError
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from spectrace.cli.training import Shown, require_training
+from spectrace.errors import UsageError
 
 
 @click.command()
@@ -55,10 +48,7 @@ def command(
     """
     if (real is None) != (generated is None):
         raise UsageError("only one of --real and --generated is given: wanted both folders or none")
-    for package in ("torch", "onnx", "onnxscript"):
-        # Asked for now: the export at the end of a long training would miss them too late.
-        if find_spec(package) is None:
-            raise MissingDependencyError("Trainings", package, "train")
+    require_training("Trainings")
     from spectrace.learning.distributed import processes  # noqa: PLC0415
     from spectrace.learning.recipes import load_manifest, read_recipe  # noqa: PLC0415
     from spectrace.learning.runs import MODEL, run, run_folder  # noqa: PLC0415
@@ -67,7 +57,7 @@ def command(
     manifest = load_manifest(chosen.data)
     wanted = list(dict.fromkeys(seeds or chosen.seeds))
     with processes(device) as group:
-        progress = _Shown() if group.first and not quiet else None
+        progress = Shown() if group.first and not quiet else None
         for seed in wanted:
             folder = run_folder(chosen, manifest, seed, out, several=len(wanted) > 1)
             done = run(
@@ -89,28 +79,3 @@ def command(
             if group.first:
                 click.echo(folder / MODEL)
     return 0
-
-
-class _Shown:
-    """Progress on stderr: lines always, a bar on a terminal only."""
-
-    def __init__(self) -> None:
-        self._console: Console | None = None
-        if sys.stderr.isatty():
-            from rich.console import Console  # noqa: PLC0415
-
-            self._console = Console(stderr=True, highlight=False)
-
-    def say(self, line: str) -> None:
-        click.echo(line, err=True)
-
-    @contextmanager
-    def task(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        if self._console is None:
-            yield lambda _: None
-            return
-        from rich.progress import Progress  # noqa: PLC0415
-
-        with Progress(console=self._console, transient=True) as bar:
-            identity = bar.add_task(name, total=total)
-            yield lambda done: bar.advance(identity, done)

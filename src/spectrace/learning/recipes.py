@@ -172,6 +172,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         for name in ("manifest", "real", "generated", "cache_mib"):
             del fields["data"][name]
         fields["manifest"] = manifest.digest()
+        if self.data.paired_share:
+            # Which pictures are aligned is no column that the manifest's own digest covers.
+            fields["content"] = sorted((row.path, row.extra.get("content", "")) for row in manifest)
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 

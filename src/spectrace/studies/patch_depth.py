@@ -80,7 +80,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tile: int = 64
     batch: int = 32
     steps_per_epoch: int = 50
-    epochs: int = 8
+    epochs: int = 6
     patience: int = 3
     augment: tuple[str, ...] = ("flip@0.5",)
     perturbation: str = "jpeg(quality=75..95)"
@@ -177,7 +177,9 @@ def _recipe(settings: Settings, network: str) -> Recipe:
     """The published training (Adam 1e-3, balanced batches, flips, stopping by validation accuracy)."""
     return Recipe(
         name=network,
-        data=DataRecipe(manifest="pictures", augment=list(settings.augment), window=settings.side),
+        data=DataRecipe(
+            manifest="pictures", augment=list(settings.augment), window=settings.side, val_tiles=2
+        ),
         representation=RepresentationRecipe(id="pixels"),
         network=NetworkRecipe(id=network),
         tile=settings.tile,
