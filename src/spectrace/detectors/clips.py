@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +22,7 @@ import msgspec
 
 from spectrace.detectors.card import Card
 from spectrace.detectors.detection import Detection, Verdict
-from spectrace.detectors.detector import Detector, Visit, available_processors
+from spectrace.detectors.detector import Detector, Visit
 from spectrace.detectors.verdict import verdict_of
 from spectrace.errors import ImageError, MissingDependencyError
 from spectrace.images.decode import Picture
@@ -34,6 +32,7 @@ from spectrace.images.video import FRAMES, Clip, ClipLimits, Frame, MissingFrame
 from spectrace.images.video_formats import frame_path
 from spectrace.provenance import Provenance
 from spectrace.provenance import read as read_provenance
+from spectrace.threads import in_order
 
 DISAGREE_FROM = 0.25
 """Frames disagree when at least this share of them speaks for each side."""
@@ -204,19 +203,7 @@ def _examine(
             visit(picture, detection)
         return detection
 
-    workers = workers or available_processors()
-    waiting: deque[Future[Detection]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="spectrace") as threads:
-        try:
-            for frame in sample:
-                waiting.append(threads.submit(look, frame))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    return in_order(look, sample, workers)
 
 
 def _facts(clip: Clip) -> Facts:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from spectrace.errors import ImageError, ModelError, UsageError
 from spectrace.images import perturbations
 from spectrace.images.decode import Limits, Picture, Source, decode
 from spectrace.provenance import read as read_provenance
+from spectrace.threads import in_order
 
 Visit = Callable[[Picture, Detection], None]
 
@@ -114,19 +113,7 @@ class Detector:
             visit: called with each decoded picture and its detection while the pixels are in memory, in the
                 worker's thread (to draw a heatmap, say).
         """
-        workers = workers or available_processors()
-        waiting: deque[Future[Detection]] = deque()
-        with ThreadPoolExecutor(workers, thread_name_prefix="spectrace") as pool_of_threads:
-            try:
-                for source in sources:
-                    waiting.append(pool_of_threads.submit(self._row, source, visit))
-                    if len(waiting) > 2 * workers:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+        return in_order(lambda source: self._row(source, visit), sources, workers)
 
     def examine(self, picture: Picture, *, path: str | None = None) -> Detection:
         """Look at a picture that is already decoded.
@@ -190,18 +177,6 @@ class Detector:
             (str(perturbation), self._score(view.after(perturbation).logits(self.model)))
             for perturbation in self._stability
         ]
-
-
-def available_processors() -> int:
-    """Processors this process may use, which a container or ``taskset`` may have bounded.
-
-    Example:
-        >>> available_processors() >= 1
-        True
-    """
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _path_of(source: Source) -> str | None:

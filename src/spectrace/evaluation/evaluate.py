@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +20,7 @@ from spectrace.evaluation.results import Evaluation, Unreadable
 from spectrace.evaluation.summaries import Observation
 from spectrace.images import perturbations
 from spectrace.images.decode import decode
+from spectrace.threads import in_order
 
 Visit = Callable[[Observation], None]
 _Perturbation = perturbations.Perturbation | perturbations.Chain
@@ -135,18 +135,12 @@ def observe(
         return _look(detector, row, manifest.locate(row), change, seed)
 
     observations = []
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="spectrace") as pool:
-        waiting = [pool.submit(look, row) for row in manifest]
-        try:
-            for future in waiting:
-                seen = future.result()
-                observations.append(seen)
-                if visit is not None:
-                    visit(seen)
-        finally:
-            # After an error or an interruption nobody wants the rest.
-            for future in waiting:
-                future.cancel()
+    # Closed at once after an error or an interruption: nobody wants the rest.
+    with closing(in_order(look, manifest, workers)) as answers:
+        for seen in answers:
+            observations.append(seen)
+            if visit is not None:
+                visit(seen)
     return observations
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrace.detectors.detector import available_processors
 from spectrace.errors import ImageError
 from spectrace.explain.mean_heatmap import squared
 from spectrace.explain.predictive import Patch
 from spectrace.explain.regions import Regions, area_shares, patch_shares
 from spectrace.images.decode import Limits, Pixels, decode
+from spectrace.threads import in_order
 
 Place = tuple[str, int]
 """Name of a direction and rank of a patch in it."""
 
 _Shares = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -84,7 +80,7 @@ def gathered(
         return _one(wanted[number], regions, limits)
 
     numbers = sorted(wanted)
-    answers = _in_order(open_one, numbers, workers or available_processors())
+    answers = in_order(open_one, numbers, workers)
     for number, one in zip(numbers, answers, strict=True):
         if one.square is not None:
             for name in wanted[number].means:
@@ -126,19 +122,3 @@ def _one(wanted: Wanted, regions: Regions, limits: Limits) -> _One:
     except ImageError as error:
         found.problem = str(error)
     return found
-
-
-def _in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """Answers in the order of the items, a few at a time: memory is bounded by the workers."""
-    waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="spectrace") as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
