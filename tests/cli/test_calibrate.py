@@ -57,6 +57,22 @@ def test_two_gaussians(spectrace, toy_model, folders, tmp_path):
     assert 45 <= missed <= 60
 
 
+def test_pooling_can_be_chosen_and_is_measured_with(spectrace, patch_model, folders, tmp_path):
+    real, generated = folders
+    pictures = ("--real", real, "--generated", generated)
+    output = tmp_path / "voting.onnx"
+    chosen = ("--pooling", "vote", "--condition", "identity", "--output", output)
+    result = spectrace("calibrate", patch_model(), *pictures, *chosen)
+    assert result.code == 0, result.err
+    assert Model(output).card.pooling == "vote"
+    measured = {}
+    for pooling in ("logit-mean", "vote"):
+        result = spectrace("evaluate", patch_model(), *pictures, "--json", "--pooling", pooling)
+        measured[pooling] = json.loads(result.out)["evaluations"][0]["overall"]["figures"]
+    assert measured["vote"]["patch_auroc"] == measured["logit-mean"]["patch_auroc"]
+    assert measured["vote"]["auroc"] != measured["logit-mean"]["auroc"]
+
+
 def test_the_model_itself_is_changed_without_an_output(spectrace, toy_model, folders):
     real, generated = folders
     path = toy_model()

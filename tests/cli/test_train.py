@@ -180,7 +180,9 @@ def test_a_calibrated_model_is_left_alone(recipe, tmp_path, monkeypatch):
 
 
 def test_missing_packages_are_named_before_any_work(recipe, monkeypatch, capsys):
-    monkeypatch.setattr("spectrace.cli.training.find_spec", lambda name: None if name == "onnxscript" else True)
+    monkeypatch.setattr(
+        "spectrace.cli.training.find_spec", lambda name: None if name == "onnxscript" else True
+    )
     assert spectrace(monkeypatch, "train", recipe) == 2
     assert "onnxscript, which is not installed: pip install 'spectrace[train]'" in capsys.readouterr().err
 

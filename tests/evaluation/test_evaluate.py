@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from spectrace.corpora.manifest import Manifest, Row
 from spectrace.errors import ManifestError, ModelError, UsageError
@@ -28,6 +30,7 @@ from spectrace.images.decode import decode
 class Answer:
     score: float | None
     verdict: str | None
+    evidence: Any = None
 
 
 @dataclass
@@ -142,6 +145,26 @@ def test_visit_sees_every_picture_in_order(manifest: Manifest) -> None:
     seen: list[str] = []
     observe(Brightness(), manifest, workers=4, visit=lambda one: seen.append(one.row.path))
     assert seen == [row.path for row in manifest]
+
+
+def test_patches_are_measured_where_there_are_several(manifest: Manifest) -> None:
+    class Patches(Brightness):
+        def detect(self, source: Any, /) -> Answer:
+            answer = super().detect(source)
+            # Nine patches, of which three disagree with the picture.
+            scores = np.full(9, answer.score, np.float32) * np.array([1, 1, 1, 1, 1, 1, -1, -1, -1])
+            return Answer(answer.score, answer.verdict, SimpleNamespace(scores=scores.reshape(1, 3, 3)))
+
+    whole = evaluate(Brightness(), manifest, resamples=10).overall.figures
+    patches = evaluate(Patches(), manifest, resamples=10).overall.figures
+    assert set(patches) - set(whole) == {"patch_auroc", "patch_accuracy"}
+    assert patches["auroc"] == whole["auroc"]
+    observations = observe(Patches(), manifest)
+    labels = np.repeat([one.row.is_generated for one in observations], 9)
+    scores = np.concatenate([one.score * np.array([1, 1, 1, 1, 1, 1, -1, -1, -1]) for one in observations])
+    assert patches["patch_auroc"].value == pytest.approx(roc_auc_score(labels, scores), abs=0.05)
+    wanted = balanced_accuracy_score(labels, scores > 0)
+    assert patches["patch_accuracy"].value == pytest.approx(wanted, abs=0.05)
 
 
 def test_an_interruption_stops_the_rest(manifest: Manifest) -> None:

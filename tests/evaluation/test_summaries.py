@@ -56,7 +56,8 @@ def test_tallies_by_hand() -> None:
 def test_figures_by_hand_and_by_scikit_learn() -> None:
     observations = example()
     figures = overall(observations, resamples=200).figures
-    assert tuple(figures) == OVERALL == tuple(FIGURES)
+    assert tuple(FIGURES) == OVERALL
+    assert tuple(figures) == tuple(name for name in OVERALL if FIGURES[name].of != "patches")
     scored = [one for one in observations if one.score is not None]
     labels = [one.row.is_generated for one in scored]
     scores = [one.score for one in scored]
@@ -138,7 +139,7 @@ def test_an_infinite_cost_is_not_a_number_in_the_file() -> None:
 @given(st.permutations(example()))
 def test_the_order_of_pictures_does_not_change_a_figure(observations: list[Observation]) -> None:
     found, wanted = (compare("all", some, OVERALL, resamples=1).figures for some in (observations, example()))
-    for name in OVERALL:
+    for name in wanted:
         assert found[name].value == pytest.approx(wanted[name].value)
 
 

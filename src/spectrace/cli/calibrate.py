@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from spectrace.cli.pictures import labelled_pictures
 from spectrace.cli.progress import progress
 from spectrace.cli.training import require_training
 from spectrace.errors import UsageError
+
+if TYPE_CHECKING:
+    from spectrace.detectors.card import Pooling
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -32,6 +36,11 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option("--false-positive-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True)
 @click.option("--miss-rate", type=click.FloatRange(0, 1), default=0.05, show_default=True)
+@click.option(
+    "--pooling",
+    type=click.Choice(["logit-mean", "softmax-mean", "vote"]),
+    help="How patches' logits become a picture's [the model's].",
+)
 @click.option("--min-side", type=click.IntRange(min=1), help="State this smallest side in pixels.")
 @click.option("--min-jpeg-quality", type=click.IntRange(1, 100), help="State this lowest JPEG quality.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
@@ -48,6 +57,7 @@ def command(
     conditions: tuple[str, ...],
     false_positive_rate: float,
     miss_rate: float,
+    pooling: Pooling | None,
     min_side: int | None,
     min_jpeg_quality: int | None,
     seed: int,
@@ -92,6 +102,7 @@ def command(
             false_positive_rate=false_positive_rate,
             miss_rate=miss_rate,
             limits=limits,
+            pooling=pooling,
             seed=seed,
             workers=workers,
             visit=step,

@@ -12,6 +12,8 @@ from spectrace.cli.pictures import labelled_pictures
 from spectrace.cli.progress import progress
 
 if TYPE_CHECKING:
+    from spectrace.detectors.card import Pooling
+    from spectrace.detectors.detector import Detector
     from spectrace.evaluation.results import Evaluation
     from spectrace.evaluation.tables import Table
 
@@ -33,6 +35,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     metavar="SPEC",
     help='Measure once more with this done to every picture, e.g. "jpeg(quality=75..95)".',
 )
+@click.option(
+    "--pooling",
+    type=click.Choice(["logit-mean", "softmax-mean", "vote"]),
+    help="Pool patches so, and not as the model says; its thresholds do not hold then.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="For the intervals."
@@ -49,6 +56,7 @@ def command(
     real: tuple[Path, ...],
     generated: tuple[Path, ...],
     perturbations: tuple[str, ...],
+    pooling: Pooling | None,
     seed: int,
     resamples: int,
     workers: int | None,
@@ -74,7 +82,7 @@ def command(
     for spec in perturbations:
         parse(spec)
     manifest, split = labelled_pictures(manifest_path, split, real, generated)
-    detectors = [Detector.load(model) for model in models]
+    detectors = [_pooled(Detector.load(model), pooling) for model in models]
     changes = (None, *dict.fromkeys(perturbations))
     chosen = manifest if split is None else manifest.select(split=split)
     evaluations = []
@@ -101,6 +109,14 @@ def command(
     else:
         _show(evaluations)
     return _report_unreadable(evaluations, quiet=quiet)
+
+
+def _pooled(detector: Detector, pooling: Pooling | None) -> Detector:
+    if pooling is None:
+        return detector
+    import msgspec  # noqa: PLC0415
+
+    return type(detector)(detector.model, card=msgspec.structs.replace(detector.card, pooling=pooling))
 
 
 def _show(evaluations: list[Evaluation]) -> None:

@@ -17,6 +17,9 @@ from spectrace.errors import ModelError
 METADATA_KEY = "spectrace.card"
 SCHEMA = 1
 
+Pooling = Literal["logit-mean", "softmax-mean", "vote"]
+"""How patch logits become a picture's: see :func:`spectrace.detectors.pooling.pool`."""
+
 _Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 _Positive = Annotated[int, Meta(ge=1)]
 
@@ -98,7 +101,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     receptive_field: int = 0
     patch_start: int = 0
     any_size: bool = False
-    pooling: Literal["logit-mean", "softmax-mean", "vote"] = "logit-mean"
+    pooling: Pooling = "logit-mean"
     tiles: _Positive = 64
     calibration: Calibration = Calibration()
     thresholds: Thresholds = Thresholds()

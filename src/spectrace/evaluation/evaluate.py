@@ -17,7 +17,7 @@ from spectrace.errors import ImageError, ManifestError, ModelError, UsageError
 from spectrace.evaluation import summaries
 from spectrace.evaluation.bootstrap import CONFIDENCE, RESAMPLES
 from spectrace.evaluation.results import Evaluation, Unreadable
-from spectrace.evaluation.summaries import Observation
+from spectrace.evaluation.summaries import Observation, patch_sample
 from spectrace.images import perturbations
 from spectrace.images.decode import decode
 from spectrace.threads import in_order
@@ -36,6 +36,10 @@ class Seen(Protocol):
     @property
     def verdict(self) -> str | None:
         """``generated``, ``camera`` or ``inconclusive``."""
+
+    @property
+    def evidence(self) -> Any:
+        """Holds ``scores`` [N, h, w] of all patches; None when the picture was too small."""
 
 
 class Named(Protocol):
@@ -171,4 +175,7 @@ def _look(
     if seen.score is not None and math.isnan(seen.score):
         raise ModelError(f"{detector.card.name} gives {path} a score that is no number: train it again")
     verdict = None if seen.verdict is None else str(seen.verdict)
-    return Observation(row, seen.score, verdict)
+    patches = None
+    if seen.evidence is not None and seen.evidence.scores[0].size > 1:
+        patches = patch_sample(seen.evidence.scores)
+    return Observation(row, seen.score, verdict, patches=patches)

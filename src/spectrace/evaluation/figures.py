@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,8 +20,9 @@ class Figure:
     Attributes:
         title: for tables.
         kernel: the mathematics.
-        of: ``scores`` (of scored pictures), ``probabilities`` (the same through the logistic function) or
-            ``decisions`` (of all pictures that could be read: 1 generated, -1 camera, 0 inconclusive).
+        of: ``scores`` (of scored pictures), ``probabilities`` (the same through the logistic function),
+            ``decisions`` (of all pictures that could be read: 1 generated, -1 camera, 0 inconclusive) or
+            ``patches`` (a sample of each picture's patch scores, every picture counting alike).
         weighing: ``pictures`` (each counts alike), ``classes`` (both classes count alike) or ``sources``
             (every source counts alike within its class).
         percent: shown as a percentage.
@@ -31,7 +31,7 @@ class Figure:
 
     title: str
     kernel: Kernel
-    of: Literal["scores", "probabilities", "decisions"] = "scores"
+    of: Literal["scores", "probabilities", "decisions", "patches"] = "scores"
     weighing: Literal["pictures", "classes", "sources"] = "pictures"
     percent: bool = False
     proportion_of: Literal["real", "generated"] | None = None
@@ -54,6 +54,10 @@ FIGURES: dict[str, Figure] = {
         kernels.expected_calibration_error(BINS),
         of="probabilities",
         weighing="classes",
+    ),
+    "patch_auroc": Figure("AUROC of patches", kernels.auroc, of="patches"),
+    "patch_accuracy": Figure(
+        "balanced accuracy of patches at score 0", kernels.balanced_accuracy(0.0), of="patches", percent=True
     ),
     "false_alarm_rate": Figure(
         "real called generated",
@@ -102,10 +106,3 @@ def probabilities(scores: Floats) -> Floats:
         [0.5, 0.0]
     """
     return 0.5 * (1.0 + np.tanh(0.5 * scores))
-
-
-TRANSFORMS: dict[str, Callable[[Floats], Floats]] = {
-    "scores": lambda values: values,
-    "probabilities": probabilities,
-    "decisions": lambda values: values,
-}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spectrace.corpora.rows import Row
 from spectrace.evaluation import metrics
@@ -17,6 +19,7 @@ from spectrace.evaluation.results import Comparison, Estimate, FalseAlarms, Tall
 
 # With fewer pictures a resampled interval would claim a certainty that nobody has.
 FEWEST_FOR_INTERVAL = 8
+PATCHES = 8
 _DECISIONS = {"generated": 1.0, "camera": -1.0, "inconclusive": 0.0}
 
 
@@ -29,12 +32,29 @@ class Observation:
         score: log-likelihood ratio; None when the picture was too small to be scored.
         verdict: ``generated``, ``camera`` or ``inconclusive``; None when it could not be read.
         error: why it could not be read.
+        patches: float [:data:`PATCHES`], a sample of the patches' scores by :func:`patch_sample`; None for
+            detectors of whole tiles.
     """
 
     row: Row
     score: float | None = None
     verdict: str | None = None
     error: str | None = None
+    patches: Floats | None = None
+
+
+def patch_sample(scores: ArrayLike) -> Floats:
+    """A picture's patch scores as so many quantiles: the middle of each eighth of the sorted scores.
+
+    However many patches a picture has, it counts like any other, and memory stays bounded.
+
+    Example:
+        >>> patch_sample(np.arange(16.0)).tolist()
+        [0.5, 2.5, 4.5, 6.5, 8.5, 10.5, 12.5, 14.5]
+    """
+    middles = (np.arange(PATCHES) + 0.5) / PATCHES
+    sampled: Floats = np.quantile(np.asarray(scores, np.float64), middles, method="hazen")
+    return sampled
 
 
 def overall(observations: Sequence[Observation], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
@@ -113,7 +133,7 @@ def compare(
 
     Returns:
         Counts and figures. A figure is None when it is not defined, its interval when a class has fewer than
-        :data:`FEWEST_FOR_INTERVAL` pictures.
+        :data:`FEWEST_FOR_INTERVAL` pictures. Figures of patches are left out for detectors of whole tiles.
     """
     real, generated = (
         tally([seen for seen in observations if seen.row.is_generated is label]) for label in (False, True)
@@ -123,9 +143,16 @@ def compare(
     values = {"decisions": read.decisions(), "scores": scored.scores()}
     values["probabilities"] = probabilities(values["scores"])
     found = {}
+    patched = [seen.patches for seen in scored.observations if seen.patches is not None]
+    measured_on = {"decisions": read}
+    if patched and len(patched) == len(scored.observations):
+        values["patches"] = np.concatenate(patched)
+        measured_on["patches"] = scored.repeated(PATCHES)
     for figure_id in figures:
         figure = FIGURES[figure_id]
-        measured = read if figure.of == "decisions" else scored
+        if figure.of not in values:
+            continue
+        measured = measured_on.get(figure.of, scored)
         found[figure_id] = _estimate(measured.bounds(figure, values[figure.of]))
     return Comparison(name, real, generated, found)
 
@@ -146,6 +173,14 @@ class _Measured:
         }
         smaller = min(int(self.labels.sum()), int((~self.labels).sum()))
         self.enough = smaller >= FEWEST_FOR_INTERVAL
+
+    def repeated(self, count: int) -> _Measured:
+        """The same pictures with ``count`` values each; a picture is drawn with all of its values."""
+        several = copy(self)
+        several.labels = np.repeat(self.labels, count)
+        several.resampled = np.repeat(self.resampled, count, axis=1)
+        several.weights = {name: np.repeat(weights, count) for name, weights in self.weights.items()}
+        return several
 
     def where(self, kept: Sequence[bool], resamples: int, seed: int) -> _Measured:
         if all(kept):

@@ -10,7 +10,7 @@ import msgspec
 
 from spectrace.corpora.manifest import Manifest
 from spectrace.detectors.calibration import balanced_weights, fit_platt, fit_thresholds
-from spectrace.detectors.card import Calibration, Card, OperatingLimits, Thresholds
+from spectrace.detectors.card import Calibration, Card, OperatingLimits, Pooling, Thresholds
 from spectrace.detectors.detector import Detector
 from spectrace.detectors.runtime import Model
 from spectrace.errors import ManifestError, UsageError
@@ -36,6 +36,7 @@ def calibrate(
     false_positive_rate: float = 0.05,
     miss_rate: float = 0.05,
     limits: OperatingLimits | None = None,
+    pooling: Pooling | None = None,
     seed: int = 0,
     workers: int | None = None,
     visit: Callable[[], None] | None = None,
@@ -53,6 +54,7 @@ def calibrate(
         false_positive_rate: share of camera pictures above the upper threshold, 0..1.
         miss_rate: share of generated pictures below the lower threshold, 0..1.
         limits: operating limits to state; None keeps the card's.
+        pooling: how patch logits become the picture's; None keeps the card's.
         seed: of the conditions' chance.
         workers: pictures at a time; None takes one a processor.
         visit: called after each picture, for progress.
@@ -73,7 +75,11 @@ def calibrate(
     loaded = Model(model)
     # Plain logits are wanted, and no stability checks of verdicts that mean nothing yet.
     blank = msgspec.structs.replace(
-        loaded.card, calibration=Calibration(), thresholds=Thresholds(), stability=[]
+        loaded.card,
+        calibration=Calibration(),
+        thresholds=Thresholds(),
+        stability=[],
+        pooling=pooling or loaded.card.pooling,
     )
     detector = Detector(loaded, card=blank)
     logits: list[float] = []
@@ -104,6 +110,7 @@ def calibrate(
         loaded.card,
         calibration=calibration,
         thresholds=thresholds,
+        pooling=blank.pooling,
         limits=limits or loaded.card.limits,
         training=loaded.card.training
         | {

@@ -99,6 +99,7 @@ def card_of(recipe: Recipe, trained: Trained, manifest: Manifest, seed: int) -> 
         patch_start=network.patches.start,
         any_size=network.any_size,
         limits=OperatingLimits(min_side=recipe.tile),
+        pooling=recipe.card.pooling,
         stability=recipe.card.stability,
         training={
             "recipe": recipe_of_card(recipe),

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from spectrace.corpora.manifest import Manifest
+from spectrace.detectors.card import Pooling
 from spectrace.errors import RecipeError, UsageError
 from spectrace.images.perturbations import parse
 
@@ -95,6 +96,7 @@ class CardRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     kind: str = "frequency"
     description: str = ""
     licence: str = "Apache-2.0"
+    pooling: Pooling = "logit-mean"
     stability: list[str] = []
 
 
