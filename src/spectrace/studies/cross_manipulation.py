@@ -7,7 +7,6 @@ every patch with its picture's label, and never see a mask.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import msgspec
@@ -23,20 +22,14 @@ from spectrace.detectors.pooling import pool
 from spectrace.errors import UsageError
 from spectrace.evaluation.localisation import choose_threshold, localise
 from spectrace.explain.heatmap import score_map
-from spectrace.generators.aligned import Crop, Reconstruct, read_crops
-from spectrace.generators.autoencoder import Autoencoder, train_autoencoder
+from spectrace.generators.aligned import Reconstruct
 from spectrace.generators.manipulated import photographs_in, write_manipulations
 from spectrace.generators.manipulations import MANIPULATIONS
 from spectrace.generators.tiny_autoencoder import TinyAutoencoder
-from spectrace.learning.recipes import (
-    FORBIDDEN_SPLIT,
-    DataRecipe,
-    NetworkRecipe,
-    Recipe,
-    RepresentationRecipe,
-)
+from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, RepresentationRecipe
 from spectrace.learning.runs import MODEL, run
 from spectrace.studies.manipulation_tables import Seen, figure, tables
+from spectrace.studies.pieces import TEST, TRAIN, VAL, autoencoder, folder_of, placed_pieces
 from spectrace.studies.registry import Context, Result, register_study
 
 WHEELS = "wheels"
@@ -44,8 +37,6 @@ STRONGEST = 0.1
 """Share of a picture's patches whose mean logit is the second way of pooling."""
 
 _CAMERA = "camera"
-_TRAIN, _VAL, _TEST = "train", "val", "test"
-_EVERY = 6  # one photograph in six of the training split decides when to stop, and the threshold
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -96,57 +87,46 @@ def run_study(settings: Settings, context: Context) -> Result:
         UsageError: the split that is kept for the last measurement.
         ManifestError: photographs that are missing, too small or too few.
     """
-    if FORBIDDEN_SPLIT in (settings.train_split, settings.test_split):
-        raise UsageError(f"the split {FORBIDDEN_SPLIT!r} is kept for the last measurement: name another one")
     manifest = _pictures(settings, context)
     seen: dict[str, list[Seen]] = {}
     for name in MANIPULATIONS:
         recipe = _recipe(settings, name)
-        known = manifest.select(split=[_TRAIN, _VAL], generator=[_CAMERA, name])
+        known = manifest.select(split=[TRAIN, VAL], generator=[_CAMERA, name])
         for seed in settings.seeds:
             folder = context.folder / f"{name}-seed{seed}-{recipe.digest(known)[:8]}"
             run(recipe, known, folder, seed=seed, workers=context.workers, progress=context.progress)
             detector = Detector.load(folder / MODEL, dense=True)
-            validation = known.select(split=_VAL, generator=name)
-            seen.setdefault(name, []).append(_look(detector, manifest.select(split=_TEST), validation))
+            validation = known.select(split=VAL, generator=name)
+            seen.setdefault(name, []).append(_look(detector, manifest.select(split=TEST), validation))
             context.progress.say(f"{name}, seed {seed}: tested")
     return {
         "manifest_digest": manifest.digest(),
-        "pictures": {
-            split: len(manifest.select(split=split, label="real")) for split in (_TRAIN, _VAL, _TEST)
-        },
+        "pictures": {split: len(manifest.select(split=split, label="real")) for split in (TRAIN, VAL, TEST)},
         **tables(seen),
     }
 
 
 def _pictures(settings: Settings, context: Context) -> Manifest:
     """The manipulated pictures, made once; the autoencoder is trained on pieces of the training split."""
-    photographs = _photographs(settings.photographs)
-
-    def crops(split: str, count: int) -> list[Crop]:
-        return read_crops(
-            photographs.select(split=split),
-            side=settings.side,
-            scale=settings.scale,
-            per_photograph=settings.per_photograph,
-            count=count,
-            on_problem=context.progress.say,
-        )
-
-    training = crops(settings.train_split, settings.pictures)
-    paths = list(dict.fromkeys(crop.row.path for crop in training))
-    # Two at least, so that there is another one to swap from.
-    held_out = set(paths[:: min(_EVERY, max(2, len(paths) // 2))])
-    placed = [(_VAL if crop.row.path in held_out else _TRAIN, crop) for crop in training]
-    placed += [(_TEST, crop) for crop in crops(settings.test_split, settings.test_pictures)]
-    deciding = (
-        [crop.key for _, crop in placed],
-        [settings.side, settings.scale, settings.seed],
-        settings.weights or [settings.upsampler, settings.autoencoder_steps],
+    placed = placed_pieces(
+        _photographs(settings.photographs),
+        context,
+        train_split=settings.train_split,
+        test_split=settings.test_split,
+        count=settings.pictures,
+        test_count=settings.test_pictures,
+        side=settings.side,
+        scale=settings.scale,
+        per_photograph=settings.per_photograph,
     )
-    # Pictures of other settings are left where they are.
-    folder = context.folder / f"pictures-{hashlib.sha256(msgspec.json.encode(deciding)).hexdigest()[:8]}"
-    reconstruct = _autoencoder(settings, training, folder, context)
+    upsampler, steps = settings.upsampler, settings.autoencoder_steps
+    made_by = settings.weights or [upsampler, steps]
+    folder = folder_of(context, placed, settings.side, settings.scale, settings.seed, made_by)
+    reconstruct: Reconstruct
+    if settings.weights:
+        reconstruct = TinyAutoencoder.load(settings.weights).reconstruct
+    else:
+        reconstruct = autoencoder(upsampler, steps, placed, folder, context).reconstruct
     with context.progress.task("manipulations", len(placed)) as advance:
         return write_manipulations(placed, folder, seed=settings.seed, reconstruct=reconstruct, visit=advance)
 
@@ -155,18 +135,6 @@ def _photographs(source: str) -> Manifest:
     if source == WHEELS:
         return wheel_photographs()
     return photographs_in(Path(source)) if Path(source).is_dir() else Manifest.read(source)
-
-
-def _autoencoder(settings: Settings, crops: list[Crop], folder: Path, context: Context) -> Reconstruct:
-    if settings.weights:
-        return TinyAutoencoder.load(settings.weights).reconstruct
-    path = folder / "autoencoder.pt"
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        pixels = [crop.pixels for crop in crops]
-        steps = settings.autoencoder_steps
-        train_autoencoder(pixels, settings.upsampler, steps=steps, progress=context.progress).save(path)
-    return Autoencoder.load(path).reconstruct
 
 
 def _recipe(settings: Settings, name: str) -> Recipe:

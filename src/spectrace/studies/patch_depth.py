@@ -7,7 +7,6 @@ format, so that nothing but the decoders' traces tells the classes apart.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,23 +22,15 @@ from spectrace.evaluation import kernels
 from spectrace.evaluation.evaluate import observe
 from spectrace.evaluation.metrics import auroc
 from spectrace.explain.heatmap import score_map
-from spectrace.generators.aligned import Crop, Reconstruct, read_crops, write_aligned
-from spectrace.generators.autoencoder import Autoencoder, train_autoencoder
+from spectrace.generators.aligned import Reconstruct, write_aligned
 from spectrace.generators.tiny_autoencoder import TinyAutoencoder
 from spectrace.images.decode import decode
-from spectrace.learning.recipes import (
-    FORBIDDEN_SPLIT,
-    DataRecipe,
-    NetworkRecipe,
-    Recipe,
-    RepresentationRecipe,
-)
+from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, RepresentationRecipe
 from spectrace.learning.runs import MODEL, run
+from spectrace.studies.pieces import TEST, TRAIN, VAL, autoencoder, folder_of, placed_pieces
 from spectrace.studies.registry import Context, Result, register_study
 
 FLUX = "flux2-tiny"
-_TRAIN, _VAL, _TEST = "train", "val", "test"
-_EVERY = 6  # one photograph in six of the training split decides when to stop
 _RESAMPLES = 500
 
 Floats = NDArray[np.float64]
@@ -102,12 +93,10 @@ def run_study(settings: Settings, context: Context) -> Result:
         UsageError: the split that is kept for the last measurement.
         ManifestError: photographs that are missing or too small.
     """
-    if FORBIDDEN_SPLIT in (settings.train_split, settings.test_split):
-        raise UsageError(f"the split {FORBIDDEN_SPLIT!r} is kept for the last measurement: name another one")
     manifest = _pictures(settings, context)
     trained_on = settings.upsamplers[0]
-    training = manifest.select(split=[_TRAIN, _VAL], generator=["camera", trained_on])
-    testing = manifest.select(split=_TEST)
+    training = manifest.select(split=[TRAIN, VAL], generator=["camera", trained_on])
+    testing = manifest.select(split=TEST)
     scored = []
     for seed in settings.seeds:
         for network in [*settings.truncated, *settings.full]:
@@ -119,58 +108,35 @@ def run_study(settings: Settings, context: Context) -> Result:
     return {
         "manifest_digest": manifest.digest(),
         "trained_on": trained_on,
-        "pictures": {
-            split: len(manifest.select(split=split, label="real")) for split in (_TRAIN, _VAL, _TEST)
-        },
+        "pictures": {split: len(manifest.select(split=split, label="real")) for split in (TRAIN, VAL, TEST)},
         **_tables(settings, scored, _generators(testing)),
     }
 
 
 def _pictures(settings: Settings, context: Context) -> Manifest:
     """The aligned pictures, made once; generators are trained on the photographs of the training split."""
-    photographs = Manifest.read(settings.manifest)
-
-    def crops(split: str, count: int) -> list[Crop]:
-        return read_crops(
-            photographs.select(split=split),
-            side=settings.side,
-            scale=settings.scale,
-            per_photograph=settings.per_photograph,
-            count=count,
-            on_problem=context.progress.say,
-        )
-
-    training = crops(settings.train_split, settings.photographs)
-    paths = list(dict.fromkeys(crop.row.path for crop in training))
-    held_out = set(paths[::_EVERY])
-    placed = [(_VAL if crop.row.path in held_out else _TRAIN, crop) for crop in training]
-    placed += [(_TEST, crop) for crop in crops(settings.test_split, settings.test_photographs)]
-    deciding = (
-        [crop.key for _, crop in placed],
-        [settings.side, settings.scale],
-        [*settings.upsamplers, settings.generator_steps, settings.weights],
+    placed = placed_pieces(
+        Manifest.read(settings.manifest),
+        context,
+        train_split=settings.train_split,
+        test_split=settings.test_split,
+        count=settings.photographs,
+        test_count=settings.test_photographs,
+        side=settings.side,
+        scale=settings.scale,
+        per_photograph=settings.per_photograph,
     )
-    # Pictures of other settings are left where they are.
-    folder = context.folder / f"pictures-{hashlib.sha256(msgspec.json.encode(deciding)).hexdigest()[:8]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    autoencoders: dict[str, Reconstruct] = {}
-    for name in settings.upsamplers:
-        autoencoders[name] = _autoencoder(name, training, settings, folder, context).reconstruct
+    steps = settings.generator_steps
+    folder = folder_of(
+        context, placed, settings.side, settings.scale, settings.upsamplers, steps, settings.weights
+    )
+    autoencoders: dict[str, Reconstruct] = {
+        name: autoencoder(name, steps, placed, folder, context).reconstruct for name in settings.upsamplers
+    }
     if settings.weights:
         autoencoders[FLUX] = TinyAutoencoder.load(settings.weights).reconstruct
     with context.progress.task("reconstructions", len(placed)) as advance:
         return write_aligned(placed, folder, autoencoders, visit=advance)
-
-
-def _autoencoder(
-    upsampler: str, crops: list[Crop], settings: Settings, folder: Path, context: Context
-) -> Autoencoder:
-    path = folder / f"autoencoder-{upsampler}.pt"
-    if not path.is_file():
-        pixels = [crop.pixels for crop in crops]
-        steps = settings.generator_steps
-        train_autoencoder(pixels, upsampler, steps=steps, progress=context.progress).save(path)
-    return Autoencoder.load(path)
 
 
 def _recipe(settings: Settings, network: str) -> Recipe:

@@ -1,0 +1,95 @@
+"""What studies on photographs share: pieces in splits, folders by what decides them, autoencoders."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from spectrace.corpora.manifest import Manifest
+from spectrace.errors import UsageError
+from spectrace.generators.aligned import Crop, read_crops
+from spectrace.generators.autoencoder import Autoencoder, train_autoencoder
+from spectrace.learning.recipes import FORBIDDEN_SPLIT
+from spectrace.studies.registry import Context
+
+TRAIN, VAL, TEST = "train", "val", "test"
+_EVERY = 6  # one photograph in six of the training split decides when to stop
+
+Placed = list[tuple[str, Crop]]
+"""(split, piece)."""
+
+
+def placed_pieces(
+    photographs: Manifest,
+    context: Context,
+    *,
+    train_split: str,
+    test_split: str,
+    count: int,
+    test_count: int,
+    side: int,
+    scale: float,
+    per_photograph: int,
+) -> Placed:
+    """Pieces of photographs for training, for stopping and for the test; no photograph is in two of them.
+
+    Args:
+        photographs: of whose real pictures pieces are cut (:func:`.aligned.read_crops`).
+        context: is told what cannot be read.
+        train_split: of the photographs, for training and stopping.
+        test_split: of the photographs, for the test.
+        count: photographs of the first at most.
+        test_count: photographs of the second at most.
+        side: of the pieces in pixels.
+        scale: of the photographs before.
+        per_photograph: pieces of each at most.
+
+    Raises:
+        UsageError: the split that is kept for the last measurement.
+        ManifestError: photographs that are missing or too small.
+    """
+    if FORBIDDEN_SPLIT in (train_split, test_split):
+        raise UsageError(f"the split {FORBIDDEN_SPLIT!r} is kept for the last measurement: name another one")
+
+    def pieces(split: str, most: int) -> list[Crop]:
+        return read_crops(
+            photographs.select(split=split),
+            side=side,
+            scale=scale,
+            per_photograph=per_photograph,
+            count=most,
+            on_problem=context.progress.say,
+        )
+
+    training = pieces(train_split, count)
+    paths = list(dict.fromkeys(piece.row.path for piece in training))
+    # Two at least, where there are any to spare.
+    held_out = set(paths[:: min(_EVERY, max(2, len(paths) // 2))])
+    placed = [(VAL if piece.row.path in held_out else TRAIN, piece) for piece in training]
+    return [*placed, *((TEST, piece) for piece in pieces(test_split, test_count))]
+
+
+def folder_of(context: Context, placed: Placed, *deciding: Any) -> Path:
+    """A folder for pictures made of some pieces: those of other settings are left where they are.
+
+    Args:
+        context: of the study.
+        placed: the pieces.
+        deciding: plain values that decide what is made of them.
+    """
+    words = ([piece.key for _, piece in placed], deciding)
+    folder = context.folder / f"pictures-{hashlib.sha256(msgspec.json.encode(words)).hexdigest()[:8]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def autoencoder(upsampler: str, steps: int, placed: Placed, folder: Path, context: Context) -> Autoencoder:
+    """An autoencoder trained on the pieces that are not for the test, or the one that lies in the folder."""
+    path = folder / f"autoencoder-{upsampler}.pt"
+    if not path.is_file():
+        pixels = [piece.pixels for split, piece in placed if split != TEST]
+        train_autoencoder(pixels, upsampler, steps=steps, progress=context.progress).save(path)
+    return Autoencoder.load(path)
