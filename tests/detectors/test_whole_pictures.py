@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectrace.detectors import runtime
-from spectrace.detectors.card import Thresholds
+from spectrace.detectors.card import Calibration, Thresholds
 from spectrace.detectors.detector import Detector
 from spectrace.detectors.patches import PatchGrid, blocks
 from spectrace.detectors.runtime import Model
@@ -94,6 +94,16 @@ def test_every_pixel_of_a_dense_heatmap_has_the_score_of_its_patch(patch_model, 
     assert shown[0, 0] == evidence.scores[0, 0, 0]
     assert shown[20, 33] == evidence.scores[0, 5, 8]
     assert len(np.unique(shown)) == evidence.scores.size
+
+
+def test_heatmap_and_verdict_agree(patch_model, photographs):
+    calibration = Calibration(slope=0.7, intercept=-0.4, method="platt")
+    detector = Detector.load(patch_model(calibration=calibration), dense=True)
+    for pixels in photographs.values():
+        detection = detector.detect(pixels[:200, :240])
+        # The score is the mean of what the heatmap shows, patch by patch.
+        assert detection.evidence.scores.mean() == pytest.approx(detection.score, abs=1e-4)
+        assert (detection.score >= 0) == (detection.verdict == "generated")
 
 
 def test_whole_pictures_are_checked_for_stability(patch_model, photographs):
