@@ -33,15 +33,15 @@ def settings(tmp_path_factory, photograph_paths):
         per_photograph=6,
         side=64,
         upsamplers=("nearest", "transposed"),
-        generator_steps=60,
+        generator_steps=30,
         weights="",
         truncated=("resnet18-layer1-slim",),
         full=("mesoinception4",),
         seeds=(0, 1),
         tile=64,
         batch=16,
-        steps_per_epoch=30,
-        epochs=3,
+        steps_per_epoch=25,
+        epochs=2,
     )
 
 
@@ -50,7 +50,7 @@ def test_the_study_runs_and_a_second_run_trains_nothing(settings, tmp_path, monk
     context = Context(tmp_path, workers=0)
     result = run_study(settings, context)
     assert result["generators"] == ["nearest", "transposed"]
-    assert result["pictures"] == {"train": 24, "val": 6, "test": 12}
+    assert result["pictures"] == {"train": 12, "val": 18, "test": 12}
     truncated, full = result["networks"]
     assert (truncated["kind"], full["kind"]) == ("truncated", "full")
     own = truncated["average_precision"]["untouched"]["nearest"]
