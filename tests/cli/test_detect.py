@@ -174,6 +174,21 @@ def test_heatmaps_and_report(spectrace, model, folder, tmp_path):
     assert "http-equiv" not in html.lower() or "refresh" not in html.lower()
 
 
+def test_heatmaps_in_other_colours(spectrace, model, folder, tmp_path):
+    drawn = []
+    for number, options in enumerate(([], ["--colours", "purple-green"], ["--opacity", "0"])):
+        maps = tmp_path / str(number)
+        assert (
+            spectrace("detect", folder / "bright.png", "--model", model, "--heatmaps", maps, *options).code
+            == 1
+        )
+        with Image.open(next(maps.iterdir())) as image:
+            drawn.append(np.asarray(image)[:48, :48])
+    assert (drawn[0] != drawn[1]).any()
+    assert np.ptp(drawn[2], axis=2).max() == 0  # no colour at all
+    assert np.ptp(drawn[0], axis=2).max() > 50
+
+
 def test_pixel_limit(spectrace, model, folder):
     result = spectrace(
         "detect", folder / "bright.png", "--model", model, "--max-megapixels", "0.001", "--jsonl"

@@ -38,6 +38,20 @@ _INTERRUPTED = 130
     "--heatmaps", type=click.Path(path_type=Path, file_okay=False), help="Write a heatmap PNG each into DIR."
 )
 @click.option(
+    "--opacity",
+    type=click.FloatRange(0, 1),
+    default=0.55,
+    show_default=True,
+    help="Of the heatmaps' colours.",
+)
+@click.option(
+    "--colours",
+    type=click.Choice(["blue-orange", "purple-green"]),
+    default="blue-orange",
+    show_default=True,
+    help="Of the heatmaps.",
+)
+@click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained HTML page."
 )
 @click.option("--tiles", type=click.IntRange(min=1), help="Score at most this many tiles a picture.")
@@ -56,6 +70,8 @@ def command(
     kind: str | None,
     output: Path | None,
     heatmaps: Path | None,
+    opacity: float,
+    colours: str,
     report: Path | None,
     tiles: int | None,
     dense: bool,
@@ -83,7 +99,16 @@ def command(
         raise UsageError("--frames and --every were given together: give one or the other")
     limits = Limits() if max_megapixels is None else Limits(pixels=int(max_megapixels * 1e6))
     detector = Detector.load(model, tiles=tiles, dense=dense, limits=limits)
-    run = _Run(detector, quiet=quiet, heatmaps=heatmaps, report=report, frames=frames, every=every)
+    run = _Run(
+        detector,
+        quiet=quiet,
+        heatmaps=heatmaps,
+        opacity=opacity,
+        colours=colours,
+        report=report,
+        frames=frames,
+        every=every,
+    )
     with ExitStack() as stack:
         stream = _open_output(output, kind, stack)
         writer = open_writer(kind, stream, output)
@@ -104,6 +129,8 @@ class _Run:
         *,
         quiet: bool,
         heatmaps: Path | None,
+        opacity: float,
+        colours: str,
         report: Path | None,
         frames: int | None,
         every: float | None,
@@ -111,6 +138,8 @@ class _Run:
         self._detector = detector
         self._quiet = quiet
         self._heatmaps = heatmaps
+        self._opacity = opacity
+        self._colours = colours
         self._report = report
         self._frames = frames
         self._every = every
@@ -226,7 +255,10 @@ class _Run:
             # Pictures in several folders may share a name; their bytes differ.
             target = self._heatmaps / f"{_stem(detection.path)}-{(detection.sha256 or '')[:8]}.png"
             try:
-                save_png(heatmap(picture.pixels, detection.evidence), target)
+                drawn = heatmap(
+                    picture.pixels, detection.evidence, opacity=self._opacity, colour_map=self._colours
+                )
+                save_png(drawn, target)
             except OSError as error:
                 self._problem(f"{target} could not be written: {error.strerror or error}")
 
