@@ -78,4 +78,5 @@ def command(
                 )
             if group.first:
                 click.echo(folder / MODEL)
+        group.leave()
     return 0

@@ -6,6 +6,7 @@ PyTorch's own launcher starts them: ``torchrun --nproc-per-node 2 -m spectrace t
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,6 +82,17 @@ class Processes:
         parts = [torch.empty_like(mine) for _ in range(self.count)]
         torch.distributed.all_gather(parts, mine)
         return torch.stack(parts).to(value.device)
+
+    def leave(self) -> None:
+        """End this process when its work is done and others train with it; alone, go on.
+
+        Now and then one of gloo's threads outlives its group and aborts a process that is on its way out,
+        after all was written; a process that ends at once cannot be aborted.
+        """
+        if self.count > 1:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
 
 
 @contextmanager
