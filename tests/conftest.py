@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ import skimage
 import sklearn
 from hypothesis import settings
 from PIL import Image
+
+if TYPE_CHECKING:
+    from spectrace.detectors.card import Card
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 _SKIMAGE = Path(skimage.__file__).parent / "data"
@@ -60,11 +64,32 @@ def corpus() -> Path:
     return CORPUS
 
 
-def write_toy_model(path: Path, **card_fields: object) -> Path:
-    """A detector whose logit is the tile's mean brightness (0..255) minus 128: easy to predict by hand."""
+def save_model(
+    path: Path, card: Card, nodes: list, constants: list, tiles: list[str | int], logits: list[str | int]
+) -> Path:
+    """Writes a graph from ``tiles`` to ``logits``, of those shapes, with its card."""
     from onnx import TensorProto, helper, save
 
-    from spectrace.detectors.card import METADATA_KEY, Card
+    from spectrace.detectors.card import METADATA_KEY
+
+    graph = helper.make_graph(
+        nodes,
+        card.id,
+        [helper.make_tensor_value_info("tiles", TensorProto.UINT8, tiles)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, logits)],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    save(model, str(path))
+    return path
+
+
+def write_toy_model(path: Path, **card_fields: object) -> Path:
+    """A detector whose logit is the tile's mean brightness (0..255) minus 128: easy to predict by hand."""
+    from onnx import TensorProto, helper
+
+    from spectrace.detectors.card import Card
 
     fields: dict[str, object] = {
         "id": "toy",
@@ -86,17 +111,7 @@ def write_toy_model(path: Path, **card_fields: object) -> Path:
         helper.make_tensor("centre", TensorProto.FLOAT, [], [128.0]),
         helper.make_tensor("shape", TensorProto.INT64, [3], [-1, 1, 1]),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "toy",
-        [helper.make_tensor_value_info("tiles", TensorProto.UINT8, ["N", 3, size, size])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 1, 1])],
-        constants,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
-    save(model, str(path))
-    return path
+    return save_model(path, card, nodes, constants, ["N", 3, size, size], ["N", 1, 1])
 
 
 @pytest.fixture
@@ -111,9 +126,9 @@ def toy_model(tmp_path: Path) -> Callable[..., Path]:
 
 def write_patch_model(path: Path, seed: int = 0, **card_fields: object) -> Path:
     """A fully convolutional detector with random weights: two 3x3 convolutions, stride 2, padding 1 each."""
-    from onnx import TensorProto, helper, numpy_helper, save
+    from onnx import TensorProto, helper, numpy_helper
 
-    from spectrace.detectors.card import METADATA_KEY, Card
+    from spectrace.detectors.card import Card
 
     grid = {"receptive_field": 7, "stride": 4, "patch_start": -3, "any_size": True}
     card = Card(
@@ -134,17 +149,7 @@ def write_patch_model(path: Path, seed: int = 0, **card_fields: object) -> Path:
     ]
     constants = [numpy_helper.from_array(value, name) for name, value in weights.items()]
     constants.append(helper.make_tensor("axes", TensorProto.INT64, [1], [1]))
-    graph = helper.make_graph(
-        nodes,
-        "patches",
-        [helper.make_tensor_value_info("tiles", TensorProto.UINT8, ["N", 3, "H", "W"])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", "h", "w"])],
-        constants,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
-    save(model, str(path))
-    return path
+    return save_model(path, card, nodes, constants, ["N", 3, "H", "W"], ["N", "h", "w"])
 
 
 @pytest.fixture

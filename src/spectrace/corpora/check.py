@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import msgspec
 
 from spectrace.corpora.manifest import Manifest, Row
 from spectrace.errors import ImageError, ImageProblem
 from spectrace.images.decode import decode
+from spectrace.threads import in_order
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -99,8 +100,8 @@ def check_manifest(
         except ImageError as error:
             return error
 
-    with ThreadPoolExecutor(workers) as pool:
-        for row, found in zip(manifest, pool.map(look, manifest), strict=True):
+    with closing(in_order(look, manifest, workers)) as answers:
+        for row, found in zip(manifest, answers, strict=True):
             if isinstance(found, ImageError):
                 if found.problem is ImageProblem.MISSING:
                     missing.append(row.path)

@@ -17,6 +17,7 @@ from spectrace import __version__
 from spectrace.detectors.card import Card
 from spectrace.explain.entries import ReportEntry, entry, error_entry
 from spectrace.explain.heatmap import LIMIT, tint
+from spectrace.explain.page import template
 from spectrace.explain.scale import Scale, scale_of
 from spectrace.explain.wording import (
     PEAK_KINDS,
@@ -57,19 +58,11 @@ def report(entries: Sequence[ReportEntry], card: Card, *, made: datetime | None 
         >>> "&lt;b&gt;.jpg" in page, "<b>" in page
         (True, False)
     """
-    # jinja2 costs start-up time that only reports should pay.
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
-
-    environment = Environment(
-        loader=PackageLoader("spectrace.explain", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(signed=signed, share=share, rate=rate, likelihood=likelihood, line=_line)
     moment = made or datetime.now(UTC)
-    return environment.get_template("report.html.j2").render(
+    page = template(
+        "report.html.j2", signed=signed, share=share, rate=rate, likelihood=likelihood, line=_line
+    )
+    return page.render(
         entries=entries,
         counts=_counts(entries),
         card=card,

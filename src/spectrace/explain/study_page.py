@@ -21,6 +21,7 @@ from spectrace.detectors.card import Card
 from spectrace.evaluation.bootstrap import Bounds
 from spectrace.explain.findings import PatchGroup, Study
 from spectrace.explain.histogram import RegionBar
+from spectrace.explain.page import template
 from spectrace.explain.predictive import RANDOM_PER_PATCH, Patch
 from spectrace.explain.study_figures import fitted, ramp, ratio_limit, score_limit, tinted
 from spectrace.explain.study_numbers import card_digest
@@ -87,20 +88,10 @@ def study_page(study: Study, card: Card, *, made: datetime | None = None) -> str
     Returns:
         A whole HTML document, to be written as UTF-8.
     """
-    # jinja2 costs start-up time that only pages should pay.
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
-
-    environment = Environment(
-        loader=PackageLoader("spectrace.explain", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["line"] = lambda text: clean(text, _TEXT_LIMIT)
     limit = score_limit(study.means)
     moment = made or datetime.now(UTC)
-    return environment.get_template("study_page.html.j2").render(
+    page = template("study_page.html.j2", line=lambda text: clean(text, _TEXT_LIMIT))
+    return page.render(
         study=study,
         card=card,
         digest=card_digest(card),

@@ -16,6 +16,7 @@ from spectrace.detectors.runtime import Model
 from spectrace.errors import ManifestError, UsageError
 from spectrace.evaluation.evaluate import observe
 from spectrace.learning.export import replace_card
+from spectrace.learning.recipes import FORBIDDEN_SPLIT
 
 CONDITIONS = (
     "identity",
@@ -23,8 +24,6 @@ CONDITIONS = (
     "resize(scale=0.6..0.95, kernel=bilinear|bicubic|lanczos) + jpeg(quality=75..95)",
 )
 """What happens to both classes alike before scoring; each condition weighs the same."""
-
-FORBIDDEN_SPLIT = "unseen"
 
 
 def calibrate(

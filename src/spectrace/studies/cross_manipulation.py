@@ -1,8 +1,8 @@
 """Trained on one manipulation, tested on each: the 4 x 4 table of Chai et al. 2020, on made manipulations.
 
 FaceForensics++ is given out by agreement only; the four manipulations stand for its four. Pictures are pieces
-of photographs and the same with a region manipulated, all saved alike; detectors are trained as published,
-every patch with its picture's label, and never see a mask.
+of photographs and the same with a region manipulated, all saved alike. As published, every patch is trained
+with its picture's label, and no mask is seen; the schedule and the aligned couples are ours.
 """
 
 from __future__ import annotations

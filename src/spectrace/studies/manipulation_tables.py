@@ -7,18 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from spectrace.evaluation import kernels
+from spectrace.evaluation.kernels import Floats
 from spectrace.evaluation.localisation import mean_over_pictures
 from spectrace.studies.registry import Result
+from spectrace.studies.resampling import drawn_pieces, precisions
 
 POOLINGS = ("logit-mean", "strongest")
 MEASURES = ("pixel_auroc", "iou_at_zero", "iou_at_chosen", "best_iou", "manipulated_share")
 
 _RESAMPLES = 1000
-
-Floats = NDArray[np.float64]
 
 
 class Seen(NamedTuple):
@@ -48,15 +46,13 @@ def tables(seen: Mapping[str, Sequence[Seen]]) -> Result:
     """
     names = list(seen)
     count = next(iter(seen.values()))[0].scores.shape[2]
-    rng = np.random.default_rng(0)
-    drawn = rng.multinomial(count, np.full(count, 1.0 / count), _RESAMPLES)
-    weights = np.concatenate([np.ones((1, count)), drawn])
+    drawn = drawn_pieces(count, _RESAMPLES, np.random.default_rng(0))
     return {
         "manipulations": names,
         "average_precision": {
             pooling: [
                 [
-                    _precision([one.scores[index] for one in seen[name]], tested, weights)
+                    _precision([one.scores[index] for one in seen[name]], tested, drawn)
                     for tested in _range(names)
                 ]
                 for name in names
@@ -111,15 +107,8 @@ def _range(names: Sequence[str]) -> range:
     return range(len(names))
 
 
-def _precision(scores: Sequence[Floats], tested: int, weights: Floats) -> dict[str, Any]:
-    labels = np.repeat([False, True], weights.shape[1])
-    doubled = np.concatenate([weights, weights], axis=1)
-    by_seed = np.array(
-        [
-            kernels.average_precision(labels, np.concatenate([one[0], one[1 + tested]]), doubled)
-            for one in scores
-        ]
-    )
+def _precision(scores: Sequence[Floats], tested: int, drawn: Floats) -> dict[str, Any]:
+    by_seed = np.array([precisions(one[0], one[1 + tested], drawn) for one in scores])
     low, high = np.quantile(by_seed.mean(axis=0)[1:], [0.025, 0.975])
     return _cell(by_seed[:, 0], float(low), float(high))
 

@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from spectrace.corpora.manifest import Manifest, Row
 from spectrace.detectors.detector import Detector
 from spectrace.errors import UsageError
-from spectrace.evaluation import kernels
 from spectrace.evaluation.evaluate import observe
+from spectrace.evaluation.kernels import Floats
 from spectrace.evaluation.metrics import auroc
 from spectrace.explain.heatmap import score_map
 from spectrace.generators.aligned import Reconstruct, write_aligned
@@ -29,11 +28,10 @@ from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, Repres
 from spectrace.learning.runs import MODEL, run
 from spectrace.studies.pieces import TEST, TRAIN, VAL, autoencoder, folder_of, placed_pieces
 from spectrace.studies.registry import Context, Result, register_study
+from spectrace.studies.resampling import drawn_pieces, precisions
 
 FLUX = "flux2-tiny"
 _RESAMPLES = 500
-
-Floats = NDArray[np.float64]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -81,7 +79,6 @@ class _Scores(NamedTuple):
     """Scores of one trained detector: by generator and condition, camera first, picture by picture."""
 
     network: str
-    seed: int
     scores: Floats  # [condition, generator, picture]
     localisation: Floats  # pixel AUROC by picture; empty for networks that see whole tiles
 
@@ -103,7 +100,7 @@ def run_study(settings: Settings, context: Context) -> Result:
             recipe = _recipe(settings, network)
             folder = context.folder / f"{network}-seed{seed}-{recipe.digest(training)[:8]}"
             run(recipe, training, folder, seed=seed, workers=context.workers, progress=context.progress)
-            scored.append(_test(settings, network, seed, folder / MODEL, testing))
+            scored.append(_test(settings, network, folder / MODEL, testing))
             context.progress.say(f"{network}, seed {seed}: tested")
     return {
         "manifest_digest": manifest.digest(),
@@ -157,7 +154,7 @@ def _recipe(settings: Settings, network: str) -> Recipe:
     )
 
 
-def _test(settings: Settings, network: str, seed: int, model: Path, testing: Manifest) -> _Scores:
+def _test(settings: Settings, network: str, model: Path, testing: Manifest) -> _Scores:
     detector = Detector.load(model, dense=True)
     conditions = []
     for perturbation in (None, settings.perturbation):
@@ -170,8 +167,8 @@ def _test(settings: Settings, network: str, seed: int, model: Path, testing: Man
         conditions.append([by_generator[name] for name in ("camera", *_generators(testing))])
     halves = np.array([])
     if detector.card.any_size:
-        halves = np.array(list(_half_aurocs(detector, testing, settings.upsamplers[0])))
-    return _Scores(network, seed, np.array(conditions), halves)
+        halves = np.array(_half_aurocs(detector, testing, settings.upsamplers[0]))
+    return _Scores(network, np.array(conditions), halves)
 
 
 def _half_aurocs(detector: Detector, testing: Manifest, generator: str) -> list[float]:
@@ -201,29 +198,16 @@ def _tables(settings: Settings, scored: list[_Scores], generators: list[str]) ->
     count = scored[0].scores.shape[2]
     rng = np.random.default_rng(0)
     # Each piece counts as a draw of its own, so intervals are right for one piece a photograph.
-    drawn = np.concatenate(
-        [np.ones((1, count)), rng.multinomial(count, np.full(count, 1 / count), _RESAMPLES)]
-    )
-    weights = np.concatenate([drawn, drawn], axis=1)
-    labels = np.repeat([False, True], count)
+    drawn = drawn_pieces(count, _RESAMPLES, rng)
     conditions = ["untouched", settings.perturbation]
     networks = [*settings.truncated, *settings.full]
+
+    def of_detector(one: _Scores) -> list[list[Floats]]:
+        return [[precisions(camera, scores, drawn) for scores in others] for camera, *others in one.scores]
+
     # [network, seed, condition, generator, resample], resample 0 is the pictures as they are.
     values = np.array(
-        [
-            [
-                [
-                    [
-                        kernels.average_precision(labels, np.concatenate([condition[0], scores]), weights)
-                        for scores in condition[1:]
-                    ]
-                    for condition in one.scores
-                ]
-                for one in scored
-                if one.network == network
-            ]
-            for network in networks
-        ]
+        [[of_detector(one) for one in scored if one.network == network] for network in networks]
     )
     seeds = len(settings.seeds)
     picked = np.concatenate([np.arange(seeds)[None], rng.integers(seeds, size=(_RESAMPLES, seeds))])
