@@ -69,9 +69,8 @@ def perturb(
     """
     # torch's own generator is left alone: a training that attacks on its way must not depend on it.
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-    found = [
-        _perturb(batch, detector, bound, steps, generator) for batch in as_planes(pictures).split(_BATCH)
-    ]
+    batches = (as_planes(pictures[first : first + _BATCH]) for first in range(0, len(pictures), _BATCH))
+    found = [_perturb(batch, detector, bound, steps, generator) for batch in batches]
     return np.ascontiguousarray(torch.cat(found).byte().numpy().transpose(0, 2, 3, 1))
 
 
