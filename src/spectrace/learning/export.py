@@ -41,15 +41,31 @@ def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
     free: dict[int, Any] = {0: torch.export.Dim("N", min=1)}
     if card.any_size:
         free |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    model = to_onnx(network, example, free, names=("tiles", "logits"))
+    write_card(model, card)
+    save_onnx(model, path)
+
+
+def to_onnx(
+    module: torch.nn.Module, example: torch.Tensor, free: dict[int, Any], *, names: tuple[str, str]
+) -> onnx.ModelProto:
+    """A module with one input and one output as an ONNX model that says nothing of this machine.
+
+    Args:
+        module: in evaluation mode.
+        example: an input, two samples or more.
+        free: dimensions of the input that may vary.
+        names: of input and output.
+    """
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet_logging():
         # The exporter prints its steps and warns of its own deprecations; neither concerns the user.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            network,
+            module,
             (example,),
             dynamo=True,
-            input_names=["tiles"],
-            output_names=["logits"],
+            input_names=[names[0]],
+            output_names=[names[1]],
             dynamic_shapes=(free,),
             opset_version=OPSET,
             external_data=False,
@@ -61,7 +77,11 @@ def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
     model = program.model_proto
     _strip_notes(model)
     model.producer_name, model.producer_version = "spectrace", __version__
-    write_card(model, card)
+    return model
+
+
+def save_onnx(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model; the file is replaced at once, never half written."""
     temporary = path.with_name(f"{path.name}.part")
     onnx.save(model, temporary)
     temporary.replace(path)
@@ -77,9 +97,7 @@ def replace_card(path: Path, card: Card) -> None:
     """Give a model file another card (after calibration or evaluation); the network is left as it is."""
     model = onnx.load(path)
     write_card(model, card)
-    temporary = path.with_name(f"{path.name}.part")
-    onnx.save(model, temporary)
-    temporary.replace(path)
+    save_onnx(model, path)
 
 
 def card_of(recipe: Recipe, trained: Trained, manifest: Manifest, seed: int) -> Card:

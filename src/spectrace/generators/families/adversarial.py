@@ -1,0 +1,66 @@
+"""What generators that play against a critic have in common."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from spectrace.generators.families.registry import Family, Photograph
+
+
+class Adversarial(Family):
+    """A sampler and a critic, trained in turns; the losses are the subclass's.
+
+    Args:
+        sampler: the generator.
+        critic: ``[N, 3, S, S]`` to scores ``[N, K]``, high for photographs.
+        latent: of the generator.
+        rates: learning rates of generator and critic.
+        betas: of Adam.
+        critic_steps: steps of the critic for one of the generator.
+    """
+
+    def __init__(
+        self,
+        sampler: nn.Module,
+        critic: nn.Module,
+        latent: int,
+        *,
+        rates: tuple[float, float] = (2e-4, 2e-4),
+        betas: tuple[float, float] = (0.5, 0.999),
+        critic_steps: int = 1,
+    ) -> None:
+        super().__init__()
+        self.sampler, self.critic, self.latent, self.critic_steps = sampler, critic, latent, critic_steps
+        self.optimisers = {
+            "generator": torch.optim.Adam(sampler.parameters(), rates[0], betas),
+            "critic": torch.optim.Adam(critic.parameters(), rates[1], betas),
+        }
+
+    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the critic brings down, from photographs and samples (without gradients)."""
+        raise NotImplementedError
+
+    def generator_loss(self, fake: Tensor, photographs: Photograph) -> Tensor:
+        """What the generator brings down, from samples (with gradients)."""
+        raise NotImplementedError
+
+    def step(self, photographs: Photograph, number: int) -> dict[str, float]:
+        """Some steps of the critic, then one of the generator."""
+        for _ in range(self.critic_steps):
+            real = photographs()
+            with torch.no_grad():
+                fake = self.sampler(self.noise(len(real)))
+            critic_loss = self.critic_loss(real, fake)
+            self._descend("critic", critic_loss)
+        self.critic.requires_grad_(False)
+        generator_loss = self.generator_loss(self.sampler(self.noise(len(real))), photographs)
+        self._descend("generator", generator_loss)
+        self.critic.requires_grad_(True)
+        return {"critic": float(critic_loss.detach()), "generator": float(generator_loss.detach())}
+
+    def _descend(self, name: str, loss: Tensor) -> None:
+        optimiser = self.optimisers[name]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
