@@ -17,6 +17,7 @@ VERBS = {
     "calibrate": "Fit a model's scores and thresholds to labelled pictures.",
     "evaluate": "Measure a model on labelled pictures, by source and by generator.",
     "explain": "Show what a model looks at: mean heatmaps, predictive patches, regions.",
+    "generate": "Train small generators, sample them, see how far their traces can be hidden.",
     "experiment": "Make one table or figure of the papers, or of ours, again.",
     "manifest": "Build or check a manifest of labelled pictures.",
     "models": "Show which models are installed, with their cards.",

@@ -52,13 +52,14 @@ def command(
     if not path.is_file():
         raise UsageError(f"no experiment {name}: {path} is not there; --list shows those in {FOLDER}/")
     require_training("Experiments")
-    from spectrace.learning.progress import Silent  # noqa: PLC0415  (heavy: only when it runs)
+    from spectrace.generators.training import RUNS  # noqa: PLC0415  (heavy: only when it runs)
+    from spectrace.learning.progress import Silent  # noqa: PLC0415
     from spectrace.studies import Context, Experiment  # noqa: PLC0415
 
     experiment = Experiment.read(path)
     label = f"{path.stem}-quick" if quick else path.stem
     folder = work or Path("runs") / "experiments" / label
-    context = Context(folder, Silent() if quiet else Shown(), workers)
+    context = Context(folder, Silent() if quiet else Shown(), workers, None if quick else RUNS)
     results = experiment.run(context, quick=quick)
     # A quick try proves nothing: it must not take the place of a result that documents are built from.
     target = out or (folder if quick else RESULTS)

@@ -103,7 +103,7 @@ def write_samples(
     count: int,
     seed: int = 0,
     *,
-    visit: Callable[[int], None] = lambda _: None,
+    visit: Callable[[], None] = lambda: None,
 ) -> list[Path]:
     """Write samples as ``SEED-NUMBER.png``; those that are there already are kept.
 
@@ -112,7 +112,7 @@ def write_samples(
         folder: is made.
         count: how many.
         seed: of the noise.
-        visit: called with how many are done since.
+        visit: called after each sample.
 
     Returns:
         The files.
@@ -126,5 +126,6 @@ def write_samples(
                 unfinished = path.with_suffix(".part")
                 Image.fromarray(pixels).save(unfinished, "PNG")
                 unfinished.replace(path)
-        visit(len(wanted))
+        for _ in wanted:
+            visit()
     return paths

@@ -26,6 +26,7 @@ from spectrace.images.grid import grid
 from spectrace.learning.checkpoints import LOG, Log, load_checkpoint, save_checkpoint
 from spectrace.learning.progress import Progress, Silent
 
+RUNS = Path("runs") / "generators"
 GRID = "grid.png"
 RECIPE = "recipe.json"
 _LOG_EVERY = 25  # steps; checkpoints are written with a line of the log only, so that no sum is cut in two
@@ -187,6 +188,13 @@ def load_training(folder: Path) -> GeneratorTraining:
             "`spectrace generate train` wrote"
         ) from error
     return training
+
+
+def run_folder(recipe: GeneratorRecipe, photographs: Photographs, kept: Path = RUNS) -> Path:
+    """Where a training lies that nobody named a folder for: the same recipe and photographs, the same one."""
+    full = resolve(recipe)
+    words = [full.family, full.upsampler, run_digest(full, photographs)[:8]]
+    return kept / "-".join(word for word in words if word)
 
 
 def run_digest(recipe: GeneratorRecipe, photographs: Photographs) -> str:

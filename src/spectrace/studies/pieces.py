@@ -12,6 +12,10 @@ from spectrace.corpora.manifest import Manifest
 from spectrace.errors import UsageError
 from spectrace.generators.aligned import Crop, read_crops
 from spectrace.generators.autoencoder import Autoencoder, train_autoencoder
+from spectrace.generators.photographs import Photographs
+from spectrace.generators.recipe import GeneratorRecipe
+from spectrace.generators.sampler import GENERATOR
+from spectrace.generators.training import run_folder, train_generator
 from spectrace.learning.recipes import FORBIDDEN_SPLIT
 from spectrace.studies.registry import Context
 
@@ -70,6 +74,48 @@ def placed_pieces(
     held_out = set(paths[:: min(_EVERY, max(2, len(paths) // 2))])
     placed = [(VAL if piece.row.path in held_out else TRAIN, piece) for piece in training]
     return [*placed, *((TEST, piece) for piece in pieces(test_split, test_count))]
+
+
+def photographs_of(
+    manifest: Manifest,
+    context: Context,
+    *,
+    sources: tuple[str, ...],
+    split: str,
+    size: int,
+    count: int | None = None,
+    pieces: bool = False,
+) -> Photographs:
+    """Photographs for generators: real pictures of some sources (none given: all), whole and scaled down.
+
+    Args:
+        manifest: labelled pictures.
+        context: is told what cannot be read.
+        sources: whose pictures are taken.
+        split: of the manifest.
+        size: of the generator's pictures.
+        count: pictures at most.
+        pieces: see :meth:`.Photographs.read`.
+
+    Raises:
+        UsageError: the split that is kept for the last measurement, or no usable picture.
+    """
+    if split == FORBIDDEN_SPLIT:
+        raise UsageError(f"the split {split!r} is kept for the last measurement: name another one")
+    chosen = manifest.select(label="real", split=split, source=sources or None)
+    paths = [manifest.locate(row) for row in chosen][:count]
+    return Photographs.read(paths, size, pieces=pieces, on_problem=context.progress.say)
+
+
+def trained_generator(recipe: GeneratorRecipe, photographs: Photographs, context: Context) -> Path:
+    """The run of a generator, trained now unless it was before; studies share them.
+
+    Full experiments keep them in ``runs/generators``, where ``spectrace generate train`` does, too.
+    """
+    folder = run_folder(recipe, photographs, context.generators)
+    if not (folder / GENERATOR).is_file():
+        train_generator(recipe, photographs, folder, progress=context.progress)
+    return folder
 
 
 def folder_of(context: Context, placed: Placed, *deciding: Any) -> Path:

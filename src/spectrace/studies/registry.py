@@ -34,11 +34,18 @@ class Context:
         folder: working folder; finished parts that are found there are used again.
         progress: is told what happens.
         workers: processes that read pictures.
+        shared: folder of the trained generators that studies have in common; by default one in ``folder``.
     """
 
     folder: Path
     progress: Progress = field(default_factory=Silent)
     workers: int = 2
+    shared: Path | None = None
+
+    @property
+    def generators(self) -> Path:
+        """Where trained generators lie."""
+        return self.shared or self.folder / "generators"
 
 
 @dataclass(frozen=True)

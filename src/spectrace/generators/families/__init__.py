@@ -15,9 +15,18 @@ from spectrace.generators.families.registry import (
     family_summary,
     register_family,
     resolve,
+    wants_pieces,
 )
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["Family", "build_family", "family_names", "family_summary", "register_family", "resolve"]
+__all__ = [
+    "Family",
+    "build_family",
+    "family_names",
+    "family_summary",
+    "register_family",
+    "resolve",
+    "wants_pieces",
+]

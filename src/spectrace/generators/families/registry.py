@@ -64,13 +64,14 @@ class _Registered:
     width: int
     batch: int
     steps: int
+    pieces: bool
 
 
 _FAMILIES: dict[str, _Registered] = {}
 
 
 def register_family(
-    name: str, summary: str, *, upsampler: str, width: int, batch: int, steps: int
+    name: str, summary: str, *, upsampler: str, width: int, batch: int, steps: int, pieces: bool = False
 ) -> Callable[[_Build], _Build]:
     """Register a builder of a family from a recipe without gaps.
 
@@ -81,6 +82,7 @@ def register_family(
         width: its own, see :class:`.GeneratorRecipe`.
         batch: its own.
         steps: its own.
+        pieces: whether it learns from random pieces of photographs at native resolution.
 
     Raises:
         ValueError: when the name is taken.
@@ -89,7 +91,7 @@ def register_family(
     def register(build: _Build) -> _Build:
         if name in _FAMILIES:
             raise ValueError(f"two families are registered as {name!r}: give one of them another name")
-        _FAMILIES[name] = _Registered(build, summary, upsampler, width, batch, steps)
+        _FAMILIES[name] = _Registered(build, summary, upsampler, width, batch, steps, pieces)
         return build
 
     return register
@@ -108,6 +110,15 @@ def family_names() -> list[str]:
 def family_summary(name: str) -> str:
     """What a family is, in a few words."""
     return _FAMILIES[name].summary
+
+
+def wants_pieces(recipe: GeneratorRecipe) -> bool:
+    """Whether the family learns from random pieces of photographs at native resolution, not whole ones.
+
+    Raises:
+        RecipeError: see :func:`resolve`.
+    """
+    return _FAMILIES[resolve(recipe).family].pieces
 
 
 def resolve(recipe: GeneratorRecipe) -> GeneratorRecipe:
