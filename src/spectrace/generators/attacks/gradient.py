@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from spectrace.errors import UsageError
+from spectrace.generators.attacks.aim import rounded, towards_camera
 from spectrace.generators.attacks.registry import Knowledge, Pixels, Transform, as_planes, register_attack
 
 BOUNDS = (2, 4)
@@ -18,36 +19,6 @@ BOUNDS = (2, 4)
 
 STEPS = 20
 _BATCH = 64
-
-
-def rounded(pixels: Tensor) -> Tensor:
-    """Round and clip to 0..255; the gradient is that of the pixels before.
-
-    Example:
-        >>> x = torch.tensor([1.2, 300.0], requires_grad=True)
-        >>> rounded(x).tolist()
-        [1.0, 255.0]
-        >>> rounded(x).sum().backward()
-        >>> x.grad.tolist()
-        [1.0, 1.0]
-    """
-    return pixels + (pixels.round().clamp(0.0, 255.0) - pixels).detach()
-
-
-def towards_camera(logits: Tensor) -> Tensor:
-    """Cross-entropy of each picture's patches with the class *camera*, in nats.
-
-    Args:
-        logits: ``[N, h, w]``, positive for generated.
-
-    Returns:
-        ``[N]``.
-
-    Example:
-        >>> [round(float(loss), 4) for loss in towards_camera(torch.tensor([[[0.0]], [[-9.0]]]))]
-        [0.6931, 0.0001]
-    """
-    return nn.functional.softplus(logits).flatten(1).mean(1)
 
 
 def perturb(
