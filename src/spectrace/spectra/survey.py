@@ -17,7 +17,9 @@ from spectrace.errors import ImageError
 from spectrace.images.decode import decode
 from spectrace.spectra.census import PeakCensus
 from spectrace.spectra.fingerprints import Colour, Fingerprint, centre_crop
-from spectrace.spectra.peaks import find_peaks
+from spectrace.spectra.peaks import find_peaks, upsampling_factor
+from spectrace.spectra.traits import Traits, spectral_traits
+from spectrace.spectra.transforms import LUMA
 
 JPEG_FORMATS = ("JPEG", "MPO")
 _CHUNK = 32
@@ -46,11 +48,13 @@ class Survey:
         fingerprint: of the crops.
         census: of the peaks found picture by picture.
         skipped: files left out, in the order of the paths.
+        traits: of the single pictures, in the order of the paths.
     """
 
     fingerprint: Fingerprint
     census: PeakCensus
     skipped: tuple[Skipped, ...] = ()
+    traits: tuple[Traits, ...] = ()
 
     def merge(self, other: Survey) -> Survey:
         """Both sets together."""
@@ -58,6 +62,7 @@ class Survey:
             self.fingerprint.merge(other.fingerprint),
             self.census.merge(other.census),
             self.skipped + other.skipped,
+            self.traits + other.traits,
         )
 
 
@@ -109,7 +114,7 @@ def _spread(
 
 def _survey_group(paths: Sequence[Path], *, size: int, colour: Colour) -> Survey:
     fingerprint, census = Fingerprint.empty(size, colour), PeakCensus()
-    skipped = []
+    skipped, traits = [], []
     crops = []
     for path in paths:
         try:
@@ -124,13 +129,18 @@ def _survey_group(paths: Sequence[Path], *, size: int, colour: Colour) -> Survey
             skipped.append(Skipped(str(path), reason, unreadable=False))
             continue
         crops.append(crop)
-        is_jpeg = picture.facts.format in JPEG_FORMATS
-        census = census.add(find_peaks(picture.pixels, jpeg_grid=is_jpeg or None), jpeg=is_jpeg)
+        facts = picture.facts
+        is_jpeg = facts.format in JPEG_FORMATS
+        peaks = find_peaks(picture.pixels, jpeg_grid=is_jpeg or None)
+        census = census.add(peaks, jpeg=is_jpeg)
+        luma = crop[0] if colour == "grey" else np.tensordot(LUMA, crop, axes=1)
+        printed = upsampling_factor(peaks) is not None
+        traits.append(Traits(*spectral_traits(luma), printed, facts.format, facts.width, facts.height))
         if len(crops) == _BATCH:
             fingerprint, crops = fingerprint.update(np.stack(crops)), []
     if crops:
         fingerprint = fingerprint.update(np.stack(crops))
-    return Survey(fingerprint, census, tuple(skipped))
+    return Survey(fingerprint, census, tuple(skipped), tuple(traits))
 
 
 def thinned(paths: Sequence[Path], limit: int | None) -> list[Path]:
