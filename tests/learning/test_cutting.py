@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from spectrace.images.perturbations import parse
-from spectrace.learning.cutting import Cutter, Pictures, Problem, TooSmallError, attempt
+from spectrace.learning.cutting import Cutter, Problem, attempt
+from spectrace.learning.pictures import Pictures, TooSmallError
 from spectrace.learning.sampling import Entry
 
 
@@ -104,7 +105,7 @@ def test_kept_pictures_stay_within_the_budget(tmp_path):
     for name in "abcdef":
         Image.new("RGB", (10, 10)).save(tmp_path / f"{name}.png")
     pictures = Pictures(budget=700)
-    first = {name: pictures.pixels(tmp_path / f"{name}.png") for name in "abcdef"}
-    again = {name: pictures.pixels(tmp_path / f"{name}.png") for name in "abefcd"}
+    first = {name: pictures.read(tmp_path / f"{name}.png") for name in "abcdef"}
+    again = {name: pictures.read(tmp_path / f"{name}.png") for name in "abefcd"}
     # Two fit the budget, and the last two are kept besides.
     assert [name for name in "abcdef" if first[name] is again[name]] == ["a", "b", "e", "f"]

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrace.errors import ImageError
-from spectrace.images.decode import decode
+from spectrace.errors import ImageError, RecipeError
 from spectrace.images.perturbations import Chain, Perturbation, parse
 from spectrace.images.tiles import JPEG_BLOCK, cut_tiles
+from spectrace.learning.pairs import Reconstructor, Tap
+from spectrace.learning.pictures import Photograph, Pictures, TooSmallError
 from spectrace.learning.recipes import Recipe
 from spectrace.learning.sampling import Entry
 
 _TRIES = 8
-
-
-class TooSmallError(Exception):
-    """A picture that is smaller than what is to be cut from it."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,7 @@ class Cutter:
         window: larger pictures are first cut to so many pixels a side.
         grid: corners of tiles are multiples of it.
         augment: perturbations, applied in order.
+        tap: makes sides of aligned pairs from photographs.
 
     Example:
         >>> cutter = Cutter(tile=16, min_side=1, window=64, grid=1, augment=(parse("flip@0.5"),))
@@ -46,13 +44,27 @@ class Cutter:
     window: int
     grid: int
     augment: Sequence[Perturbation | Chain]
+    tap: Tap | None = None
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Cutter:
-        """The cutter that a recipe describes."""
-        data = recipe.data
+    def of(cls, recipe: Recipe, reconstructors: Sequence[Reconstructor] = ()) -> Cutter:
+        """The cutter that a recipe describes, with the autoencoders that it names.
+
+        Raises:
+            RecipeError: they were not handed in, or two of one name.
+        """
+        data, pairs = recipe.data, recipe.data.pairs
         augment = tuple(parse(spec) for spec in data.augment)
-        return cls(recipe.tile, data.min_side, data.window, data.grid, augment)
+        tap = None
+        if pairs is not None:
+            if len(reconstructors) != len(pairs.autoencoders):
+                raise RecipeError(
+                    f"data.pairs names {len(pairs.autoencoders)} autoencoders, {len(reconstructors)} were "
+                    "handed to the training: load them with spectrace.generators.autoencoders"
+                )
+            cache = Path(pairs.cache) if pairs.cache else None
+            tap = Tap(reconstructors, data.window, pairs.windows, pairs.scale, recipe.tile, cache)
+        return cls(recipe.tile, data.min_side, data.window, data.grid, augment, tap)
 
     def cut(self, pixels: NDArray[np.uint8], count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Cut ``count`` tiles, ``uint8 [count, 3, tile, tile]``, from one augmented version of the picture.
@@ -60,11 +72,33 @@ class Cutter:
         Raises:
             TooSmallError: below ``min_side``, or smaller than a tile after each of several augmentations.
         """
+        return self._cut(pixels, lambda: _window(pixels, self.window, rng), count, rng)
+
+    def cut_side(
+        self, photograph: Photograph, maker: str, count: int, rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        """The same from a side of an aligned pair; both sides of it take the same chance from ``rng``.
+
+        Raises:
+            TooSmallError: as :meth:`cut`.
+            ImageError: the photograph's format cannot be given to both sides.
+        """
+        tap = self.tap
+        assert tap is not None, "entries with a maker come with a tap"
+        return self._cut(photograph.pixels, lambda: tap.draw(photograph, maker, rng), count, rng)
+
+    def _cut(
+        self,
+        pixels: NDArray[np.uint8],
+        draw: Callable[[], NDArray[np.uint8]],
+        count: int,
+        rng: np.random.Generator,
+    ) -> NDArray[np.uint8]:
         height, width = pixels.shape[:2]
         if min(height, width) < self.min_side:
             raise TooSmallError(f"{width}x{height} pixels, wanted {self.min_side} a side")
         for _ in range(_TRIES):
-            piece = _window(pixels, self.window, rng)
+            piece = draw()
             for perturbation in self.augment:
                 piece = perturbation(piece, rng)
             if min(piece.shape[:2]) >= self.tile:
@@ -88,42 +122,10 @@ class Problem:
     too_small: bool
 
 
-class Pictures:
-    """Decodes pictures, and keeps the first ones while they fit a budget; besides, always the last two.
-
-    Decoding is nearly half of the work of cutting a tile. Each worker process keeps its own. The last two
-    are an aligned couple, which is asked for twice in a row.
-
-    Args:
-        budget: bytes of pixels to keep.
-    """
-
-    def __init__(self, budget: int = 0) -> None:
-        self._left = budget
-        self._kept: dict[Path, NDArray[np.uint8]] = {}
-        self._last: dict[Path, NDArray[np.uint8]] = {}
-
-    def pixels(self, path: Path) -> NDArray[np.uint8]:
-        """Pixels ``uint8 [H, W, 3]``, not to be written to.
-
-        Raises:
-            ImageError: the picture cannot be read.
-        """
-        for some in (self._kept, self._last):
-            if path in some:
-                return some[path]
-        pixels = decode(path).pixels
-        if pixels.nbytes <= self._left:
-            self._left -= pixels.nbytes
-            self._kept[path] = pixels
-        self._last = dict([*self._last.items(), (path, pixels)][-2:])
-        return pixels
-
-
 def missing(pictures: Pictures, entry: Entry) -> Problem | None:
     """What is wrong with a picture that cannot be read."""
     try:
-        pictures.pixels(entry.path)
+        pictures.read(entry.path)
     except ImageError as error:
         return Problem(entry.name, str(error), too_small=False)
     return None
@@ -136,10 +138,13 @@ def attempt(
     problem = missing(pictures, entry)
     if problem is not None:
         return problem
+    photograph = pictures.read(entry.path)
     try:
-        return cutter.cut(pictures.pixels(entry.path), count, rng)
-    except TooSmallError as error:
-        return Problem(entry.name, str(error), too_small=True)
+        if entry.maker:
+            return cutter.cut_side(photograph, entry.maker, count, rng)
+        return cutter.cut(photograph.pixels, count, rng)
+    except (TooSmallError, ImageError) as error:
+        return Problem(entry.name, str(error), too_small=isinstance(error, TooSmallError))
 
 
 def _window(pixels: NDArray[np.uint8], window: int, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from spectrace.errors import RecipeError
-from spectrace.learning.cutting import Cutter, Pictures, Problem, attempt, missing
+from spectrace.learning.cutting import Cutter, Problem, attempt, missing
+from spectrace.learning.pictures import Pictures
 from spectrace.learning.sampling import Entry, Sampler
 
 _TRAIN, _SURVEY, _VALIDATION, _COUPLES = range(4)
@@ -103,7 +104,7 @@ class PictureTiles(Dataset[Sample]):
         result = attempt(self.cutter, pictures, entry, self.count, rng)
         if isinstance(result, Problem):
             return Sample(None, index, [result])
-        height, width = pictures.pixels(entry.path).shape[:2]
+        height, width = pictures.read(entry.path).pixels.shape[:2]
         return Sample(result, index, [], (height, width))
 
 

@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,13 @@ from spectrace.learning.checkpoints import (
     seed_chance,
     write_chance,
 )
-from spectrace.learning.cutting import Cutter, Pictures
+from spectrace.learning.cutting import Cutter
 from spectrace.learning.data import Batch, Survey, TrainingTiles, parts, survey, training_batches
 from spectrace.learning.distributed import Processes
 from spectrace.learning.network import DetectorNetwork, build_detector
 from spectrace.learning.optimisers import Stepper, learning_rate
+from spectrace.learning.pairs import Reconstructor
+from spectrace.learning.pictures import Pictures
 from spectrace.learning.progress import Progress, Silent
 from spectrace.learning.recipes import Recipe
 from spectrace.learning.representations import Standardiser
@@ -77,6 +79,7 @@ def train(
     workers: int,
     progress: Progress | None = None,
     group: Processes | None = None,
+    reconstructors: Sequence[Reconstructor] = (),
 ) -> Trained:
     """Train a detector, or go on where a killed training stopped.
 
@@ -92,6 +95,7 @@ def train(
         progress: is told what happens.
         group: the processes that train together, each of which calls this function; None is this one alone,
             on the CPU.
+        reconstructors: the autoencoders that the recipe names in ``data.pairs``, in its order.
 
     Raises:
         RecipeError: a class without usable pictures in either split, a share of aligned couples where there
@@ -104,14 +108,16 @@ def train(
     if recipe.batch % group.count:
         raise RecipeError(f"batch is {recipe.batch}, which {group.count} processes cannot share evenly")
     classes = class_names(manifest, recipe)
-    entries = entries_of(manifest, recipe, recipe.data.train_split, classes)
+    cutter = Cutter.of(recipe, reconstructors)
+    makers = [one.name for one in reconstructors]
+    entries = entries_of(manifest, recipe, recipe.data.train_split, classes, makers)
     if recipe.data.paired_share:
         require_couples(entries, f"split {recipe.data.train_split!r} of the data")
-    held_out = entries_of(manifest, recipe, recipe.data.val_split, classes)
+    held_out = entries_of(manifest, recipe, recipe.data.val_split, classes, makers)
     network = build_detector(recipe, 1 if recipe.task == "binary" else len(classes), seed)
-    digest = recipe.digest(manifest)
+    digest = recipe.digest(manifest, reconstructors)
 
-    training = _Training(recipe, classes, network, folder, seed, workers, progress or Silent(), group)
+    training = _Training(recipe, cutter, classes, network, folder, seed, workers, progress or Silent(), group)
     if group.first:
         folder.mkdir(parents=True, exist_ok=True)
     saved = group.word(load_checkpoint(folder, digest, seed) if group.first else None)
@@ -139,6 +145,7 @@ class _Training:
     """A training in progress: what it needs and how far it got."""
 
     recipe: Recipe
+    cutter: Cutter
     classes: list[str]
     network: DetectorNetwork
     folder: Path
@@ -146,7 +153,6 @@ class _Training:
     workers: int
     progress: Progress
     group: Processes
-    cutter: Cutter = field(init=False)
     left_out: list[str] = field(default_factory=list)
     steps: int = 0
     epoch: int = 0
@@ -156,7 +162,6 @@ class _Training:
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.cutter = Cutter.of(self.recipe)
         if not self.group.first:
             seed_chance(self.seed, self.group.rank)
 

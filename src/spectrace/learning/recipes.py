@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +17,9 @@ from spectrace.corpora.manifest import Manifest
 from spectrace.detectors.card import Pooling
 from spectrace.errors import RecipeError, UsageError
 from spectrace.images.perturbations import parse
+
+if TYPE_CHECKING:
+    from spectrace.learning.pairs import Reconstructor
 
 FORBIDDEN_SPLIT = "unseen"
 
@@ -26,7 +30,27 @@ _Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 _Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 _LATER = ("optimiser", "weight_decay", "schedule", "warmup", "precision", "select")
-_LATER_DATA = ("paired_share",)
+_LATER_DATA = ("paired_share", "pairs")
+
+
+class PairsRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Aligned pairs on tap: every photograph has a reconstruction, as if the manifest listed it.
+
+    Attributes:
+        autoencoders: files of :class:`spectrace.generators.autoencoder.Autoencoder`, or folders with the
+            weights of the FLUX.2 tiny autoencoder.
+        scale: 1 encodes photograph and reconstruction as the photograph's file was; below 1 both are made
+            of the photograph scaled down, and are not encoded again.
+        windows: of each photograph, at fixed places, each of ``data.window`` pixels a side.
+        per_source: photographs of each source and split at most that have reconstructions; 0 is all.
+        cache: folder that keeps reconstructions; has no influence on the result.
+    """
+
+    autoencoders: Annotated[list[str], Meta(min_length=1)]
+    scale: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
+    windows: _Count = 4
+    per_source: Annotated[int, Meta(ge=0)] = 0
+    cache: str = ""
 
 
 class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -50,6 +74,7 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         cache_mib: memory for decoded training pictures, over all workers; has no influence on the result.
         paired_share: so much of every batch are couples with the same content (the manifest's column
             ``content``), a camera and a generated picture cut and re-encoded by the same chance.
+        pairs: makes such couples from the photographs.
     """
 
     manifest: str = ""
@@ -66,6 +91,7 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     val_tiles: _Count = 4
     cache_mib: Annotated[int, Meta(ge=0)] = 1024
     paired_share: _Share = 0.0
+    pairs: PairsRecipe | None = None
 
 
 class RepresentationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -158,8 +184,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         default_factory=lambda: [0]
     )
 
-    def digest(self, manifest: Manifest) -> str:
+    def digest(self, manifest: Manifest, reconstructors: Sequence[Reconstructor] = ()) -> str:
         """SHA-256 (hex) of what decides the result: the data, and all but seeds, workers and card.
+
+        Of the autoencoders in ``data.pairs``, which are the ``reconstructors``, names and weights count.
 
         Fields that came later count only where they differ from their defaults, so runs keep their digests.
         """
@@ -173,6 +201,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             del fields[name]
         for name in ("manifest", "real", "generated", "cache_mib"):
             del fields["data"][name]
+        if self.data.pairs is not None:
+            for name in ("autoencoders", "cache"):
+                del fields["data"]["pairs"][name]
+            fields["autoencoders"] = [[one.name, one.digest] for one in reconstructors]
         fields["manifest"] = manifest.digest()
         if self.data.paired_share:
             # Which pictures are aligned is no column that the manifest's own digest covers.
@@ -244,6 +276,10 @@ def check_recipe(recipe: Recipe) -> None:
         raise RecipeError(f"data.train_split and data.val_split are both {data.val_split!r}: hold some out")
     if data.paired_share and recipe.task != "binary":
         raise RecipeError(f"data.paired_share is for binary tasks, task is {recipe.task!r}: leave it out")
+    if data.pairs is not None and not data.paired_share:
+        raise RecipeError(
+            "data.pairs is there, but data.paired_share is 0: say how many couples are to be pairs"
+        )
     if recipe.weight_decay and recipe.optimiser != "adamw":
         raise RecipeError("weight_decay needs optimiser = 'adamw': with adam take penalties.l2")
     if recipe.steps_per_epoch and recipe.warmup >= recipe.epochs * recipe.steps_per_epoch:
@@ -279,6 +315,14 @@ def _with_paths(data: DataRecipe, folder: Path) -> DataRecipe:
         beside = folder / text
         return str(beside if beside.exists() else Path(text)) if text else ""
 
+    pairs = data.pairs
+    if pairs is not None:
+        autoencoders = [found(text) for text in pairs.autoencoders]
+        pairs = msgspec.structs.replace(pairs, autoencoders=autoencoders, cache=found(pairs.cache))
     return msgspec.structs.replace(
-        data, manifest=found(data.manifest), real=found(data.real), generated=found(data.generated)
+        data,
+        manifest=found(data.manifest),
+        real=found(data.real),
+        generated=found(data.generated),
+        pairs=pairs,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from spectrace.learning.checkpoints import CHECKPOINT, LOG
 from spectrace.learning.distributed import Processes
 from spectrace.learning.export import card_of, export_onnx
 from spectrace.learning.loop import Trained, train
+from spectrace.learning.pairs import Reconstructor
 from spectrace.learning.progress import Progress
 from spectrace.learning.recipes import Recipe
 
@@ -32,10 +34,18 @@ class Run:
     trained: Trained
 
 
-def run_folder(recipe: Recipe, manifest: Manifest, seed: int, out: Path | None, several: bool) -> Path:
+def run_folder(
+    recipe: Recipe,
+    manifest: Manifest,
+    seed: int,
+    out: Path | None,
+    several: bool,
+    *,
+    reconstructors: Sequence[Reconstructor] = (),
+) -> Path:
     """Where a run lives: ``runs/<recipe>-<digest>-seed<k>``, or ``out`` (``out/seed<k>`` when several)."""
     if out is None:
-        return Path("runs") / f"{recipe.name}-{recipe.digest(manifest)[:8]}-seed{seed}"
+        return Path("runs") / f"{recipe.name}-{recipe.digest(manifest, reconstructors)[:8]}-seed{seed}"
     return out / f"seed{seed}" if several else out
 
 
@@ -49,6 +59,7 @@ def run(
     fresh: bool = False,
     progress: Progress | None = None,
     group: Processes | None = None,
+    reconstructors: Sequence[Reconstructor] = (),
 ) -> Run:
     """Train (or go on training) in a folder and export the best epoch as ``model.onnx``.
 
@@ -63,6 +74,7 @@ def run(
         fresh: forget what the folder holds.
         progress: is told what happens.
         group: the processes that train together; the first one exports, the others wait for it.
+        reconstructors: the autoencoders that the recipe names in ``data.pairs``, in its order.
 
     Raises:
         RecipeError: as :func:`spectrace.learning.loop.train`.
@@ -70,7 +82,16 @@ def run(
     group = group or Processes(torch.device("cpu"))
     if fresh and group.first:
         _forget(folder)
-    trained = train(recipe, manifest, folder, seed=seed, workers=workers, progress=progress, group=group)
+    trained = train(
+        recipe,
+        manifest,
+        folder,
+        seed=seed,
+        workers=workers,
+        progress=progress,
+        group=group,
+        reconstructors=reconstructors,
+    )
     if group.first:
         (folder / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")
         card = card_of(recipe, trained, manifest, seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from spectrace.corpora.manifest import Manifest
 from spectrace.errors import RecipeError
+from spectrace.learning.pairs import CAMERA
 from spectrace.learning.recipes import Recipe
 
-BINARY_CLASSES = ["camera", "generated"]
-CAMERA = "camera"
+BINARY_CLASSES = [CAMERA, "generated"]
 
 _T = TypeVar("_T")
 
@@ -30,6 +30,8 @@ class Entry:
         target: index of its class.
         group: what balanced sampling draws first: its generator and source.
         content: pictures that share it are aligned pixel by pixel; empty where nothing is known.
+        maker: what is to make the picture from the photograph at ``path``: an autoencoder, or
+            :data:`~spectrace.learning.pairs.CAMERA` for a pair's other side; empty for the file as it is.
     """
 
     path: Path
@@ -37,6 +39,7 @@ class Entry:
     target: int
     group: str
     content: str = ""
+    maker: str = ""
 
     @property
     def key(self) -> int:
@@ -63,8 +66,17 @@ def class_names(manifest: Manifest, recipe: Recipe) -> list[str]:
     return [CAMERA, *generators]
 
 
-def entries_of(manifest: Manifest, recipe: Recipe, split: str, classes: list[str]) -> list[Entry]:
-    """The recipe's pictures of one split, in the order of their paths.
+def entries_of(
+    manifest: Manifest, recipe: Recipe, split: str, classes: list[str], makers: Sequence[str] = ()
+) -> list[Entry]:
+    """The recipe's pictures of one split, in the order of their paths; then those to be made.
+
+    Args:
+        manifest: the labelled pictures.
+        recipe: says which of them count.
+        split: to take.
+        classes: names, in the order of the logits.
+        makers: autoencoders, each of which makes a generated picture of every photograph.
 
     Raises:
         RecipeError: a class has no picture.
@@ -77,8 +89,43 @@ def entries_of(manifest: Manifest, recipe: Recipe, split: str, classes: list[str
         group = f"{row.generator}/{row.source}"
         content = row.extra.get("content", "")
         entries.append(Entry(manifest.locate(row), row.path, classes.index(name), group, content))
+    if makers and recipe.data.pairs is not None:
+        entries += reconstructions_of(entries, makers, recipe.data.pairs.per_source)
     require_every_class(entries, classes, f"split {split!r} of the data")
     return entries
+
+
+def reconstructions_of(entries: Sequence[Entry], makers: Sequence[str], per_source: int) -> list[Entry]:
+    """Generated pictures that autoencoders are to make of the camera pictures.
+
+    Args:
+        entries: camera and other pictures.
+        makers: the autoencoders' names; each is a source of its own.
+        per_source: photographs of each source at most, chosen by their names alone; 0 takes all.
+
+    Example:
+        >>> photograph = Entry(Path("a.png"), "a.png", 0, "camera/phone")
+        >>> [entry.name for entry in reconstructions_of([photograph], ["nearest"], 0)]
+        ['a.png through nearest']
+    """
+    sources = _grouped((entry.group, entry) for entry in entries if not entry.target)
+    chosen = [
+        entry
+        for photographs in sources
+        for entry in sorted(photographs, key=lambda entry: (entry.key, entry.name))[: per_source or None]
+    ]
+    return [
+        replace(
+            photograph,
+            name=f"{photograph.name} through {maker}",
+            target=1,
+            group=f"{maker}/{maker}",
+            content="",
+            maker=maker,
+        )
+        for maker in makers
+        for photograph in chosen
+    ]
 
 
 def require_every_class(entries: Iterable[Entry], classes: list[str], where: str) -> None:
@@ -99,7 +146,9 @@ def require_every_class(entries: Iterable[Entry], classes: list[str], where: str
 
 
 def couples_of(entries: Sequence[Entry]) -> list[Couple]:
-    """Every camera picture with every generated one of the same content.
+    """Every camera picture with every generated one of the same content, or made from it.
+
+    The camera picture of a reconstruction to be made is to go through all but the autoencoder.
 
     Example:
         >>> entries = [Entry(Path(n), n, int(n > "b"), "web", content=n[1:]) for n in ("a1", "c1", "c2")]
@@ -110,8 +159,15 @@ def couples_of(entries: Sequence[Entry]) -> list[Couple]:
     for entry in entries:
         if entry.content and not entry.target:
             cameras.setdefault(entry.content, []).append(entry)
-    made = [entry for entry in entries if entry.target]
-    return [(camera, entry) for entry in made for camera in cameras.get(entry.content, [])]
+    photographs = {entry.path: replace(entry, maker=CAMERA) for entry in entries if not entry.target}
+    couples = []
+    for entry in entries:
+        if entry.maker:
+            aligned = [photographs[entry.path]] if entry.path in photographs else []
+        else:
+            aligned = cameras.get(entry.content, []) if entry.target else []
+        couples += [(camera, entry) for camera in aligned]
+    return couples
 
 
 def require_couples(entries: Sequence[Entry], where: str) -> None:
@@ -123,7 +179,8 @@ def require_couples(entries: Sequence[Entry], where: str) -> None:
     if not couples_of(entries):
         raise RecipeError(
             f"{where}: data.paired_share asks for camera and generated pictures with the same content, there "
-            "is no such couple; fill the manifest's column content or leave paired_share out"
+            "is no such couple; fill the manifest's column content, name autoencoders in data.pairs or leave "
+            "paired_share out"
         )
 
 
