@@ -1,0 +1,4 @@
+"""Methods from before the detectors, to measure those against: which source made a picture?
+
+Numpy and scipy alone; :mod:`.registry` lists them.
+"""
