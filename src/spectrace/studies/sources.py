@@ -84,8 +84,8 @@ def pictures_of_sources(
     rows: list[Row] = []
     for seed, (split, chosen) in enumerate(by_split.items(), start=1):
         count: int = getattr(counts, split)
-        paths = [(row, photographs.locate(row)) for row in chosen]
-        rows += _camera(paths, folder / CAMERA, split, count=count, size=size, say=context.progress.say)
+        located = [(row, photographs.locate(row)) for row in chosen]
+        rows += _camera(located, folder / CAMERA, split, count=count, size=size, say=context.progress.say)
         for name, run in generators.items():
             paths = write_samples(Sampler(run, threads=1), folder / name, count, seed)
             rows += [_row(path, split, name, name, "") for path in paths]
