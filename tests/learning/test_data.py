@@ -10,8 +10,8 @@ from PIL import Image
 
 from spectrace.errors import RecipeError
 from spectrace.learning.cutting import Cutter
-from spectrace.learning.pictures import Pictures
 from spectrace.learning.data import TrainingTiles, batches, parts, survey, training_batches
+from spectrace.learning.pictures import Pictures
 from spectrace.learning.sampling import Entry, Sampler, entries_of
 
 CLASSES = ["camera", "generated"]

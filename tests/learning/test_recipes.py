@@ -10,12 +10,15 @@ from PIL import Image
 from spectrace.corpora.manifest import Manifest, Row
 from spectrace.errors import RecipeError
 from spectrace.learning.networks import network_ids
+from spectrace.learning.pairs import Reconstructor
 from spectrace.learning.recipes import (
     DataRecipe,
     NetworkRecipe,
+    PairsRecipe,
     PenaltyRecipe,
     Recipe,
     RepresentationRecipe,
+    check_recipe,
     load_manifest,
     read_recipe,
 )
@@ -211,3 +214,59 @@ def test_recipes_of_the_repository_have_names_of_their_own():
     names = [read_recipe(path).name for path in RECIPES]
     assert len(RECIPES) > 20
     assert len(set(names)) == len(names)
+
+
+PAIRS = """
+name = "small"
+[data]
+manifest = "m.csv"
+paired_share = 0.5
+pairs = {fields}
+[representation]
+id = "log-dct"
+[network]
+id = "linear"
+"""
+
+
+def test_pairs_are_found_beside_the_recipe(tmp_path):
+    (tmp_path / "ae.pt").touch()
+    path = tmp_path / "recipe.toml"
+    path.write_text(PAIRS.format(fields='{ autoencoders = ["ae.pt", "elsewhere"], cache = "cache" }'))
+    pairs = read_recipe(path).data.pairs
+    assert pairs.autoencoders == [str(tmp_path / "ae.pt"), "elsewhere"]
+    assert (pairs.cache, pairs.scale, pairs.windows, pairs.per_source) == ("cache", 1.0, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("{}", "autoencoders"),
+        ("{ autoencoders = [] }", "length >= 1"),
+        ('{ autoencoders = ["a"], scale = 1.5 }', "<= 1.0"),
+        ('{ autoencoders = ["a"], share = 0.5 }', "unknown field `share`"),
+    ],
+)
+def test_bad_pairs(tmp_path, fields, message):
+    path = tmp_path / "recipe.toml"
+    path.write_text(PAIRS.format(fields=fields))
+    with pytest.raises(RecipeError, match=message) as raised:
+        read_recipe(path)
+    assert "data.pairs" in str(raised.value)
+
+
+def test_pairs_need_a_share(recipe_of):
+    pairs = PairsRecipe(autoencoders=["a"])
+    with pytest.raises(RecipeError, match="data.paired_share is 0"):
+        check_recipe(recipe_of(data=DataRecipe(manifest="m.csv", pairs=pairs)))
+
+
+def test_digest_of_pairs_is_that_of_the_weights(pictures, recipe_of):
+    def digest(weights="1", name="ae", **changes):
+        pairs = PairsRecipe(**({"autoencoders": ["a"]} | changes))
+        recipe = recipe_of(data=DataRecipe(manifest="m.csv", paired_share=0.5, pairs=pairs))
+        return recipe.digest(pictures, [Reconstructor(name, weights, lambda pixels: pixels)])
+
+    assert digest() == digest(autoencoders=["moved"], cache="somewhere")
+    others = [digest("2"), digest(name="b"), digest(scale=0.5), digest(windows=2), digest(per_source=1)]
+    assert len({digest(), *others}) == 6

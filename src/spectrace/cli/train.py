@@ -55,11 +55,17 @@ def command(
 
     chosen = read_recipe(recipe, real=str(real or ""), generated=str(generated or ""))
     manifest = load_manifest(chosen.data)
+    reconstructors = []
+    if chosen.data.pairs is not None:
+        from spectrace.generators.autoencoders import load_autoencoder  # noqa: PLC0415
+
+        reconstructors = [load_autoencoder(path) for path in chosen.data.pairs.autoencoders]
     wanted = list(dict.fromkeys(seeds or chosen.seeds))
     with processes(device) as group:
         progress = Shown() if group.first and not quiet else None
         for seed in wanted:
-            folder = run_folder(chosen, manifest, seed, out, several=len(wanted) > 1)
+            several = len(wanted) > 1
+            folder = run_folder(chosen, manifest, seed, out, several, reconstructors=reconstructors)
             done = run(
                 chosen,
                 manifest,
@@ -69,6 +75,7 @@ def command(
                 fresh=not resume,
                 progress=progress,
                 group=group,
+                reconstructors=reconstructors,
             )
             if progress is not None:
                 best = done.trained.best

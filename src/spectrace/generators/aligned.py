@@ -16,12 +16,12 @@ from spectrace.corpora.manifest import Manifest, Row
 from spectrace.errors import ImageError, ManifestError
 from spectrace.images.decode import decode
 from spectrace.images.tiles import cut_tiles, tile_grid
+from spectrace.learning.pairs import Reconstruct
+
+__all__ = ["MANIFEST", "Crop", "Reconstruct", "read_crops", "write_aligned"]
 
 MANIFEST = "manifest.csv"
 _KEY_LENGTH = 12
-
-Reconstruct = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-"""uint8 [H, W, 3] to the same shape."""
 
 
 @dataclass(frozen=True)
