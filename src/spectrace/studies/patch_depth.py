@@ -28,7 +28,7 @@ from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, Repres
 from spectrace.learning.runs import MODEL, run
 from spectrace.studies.pieces import TEST, TRAIN, VAL, autoencoder, folder_of, placed_pieces
 from spectrace.studies.registry import Context, Result, register_study
-from spectrace.studies.resampling import drawn_pieces, precisions
+from spectrace.studies.resampling import bounds, drawn_pieces, precisions
 
 FLUX = "flux2-tiny"
 _RESAMPLES = 500
@@ -226,7 +226,7 @@ def _tables(settings: Settings, scored: list[_Scores], generators: list[str]) ->
                 "average_precision": {
                     condition: {
                         generator: {
-                            **_bounds(means[index, c, g]),
+                            **bounds(means[index, c, g]),
                             "seeds": [round(float(value), 4) for value in values[index, :, c, g, 0]],
                         }
                         for g, generator in enumerate(generators)
@@ -245,14 +245,8 @@ def _tables(settings: Settings, scored: list[_Scores], generators: list[str]) ->
         "networks": rows,
         "truncated_minus_full_on_others": None
         if gain is None
-        else {condition: _bounds(gain[c]) for c, condition in enumerate(conditions)},
+        else {condition: bounds(gain[c]) for c, condition in enumerate(conditions)},
     }
-
-
-def _bounds(resampled: Floats) -> dict[str, float]:
-    low, high = np.quantile(resampled[1:], [0.025, 0.975])
-    value = float(resampled[0])
-    return {name: round(float(x), 4) for name, x in (("value", value), ("low", low), ("high", high))}
 
 
 def figure(result: Result) -> Figure:

@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 
 from spectrace.corpora.manifest import Manifest
+from spectrace.corpora.wheels import wheel_photographs
 from spectrace.errors import UsageError
 from spectrace.generators.aligned import Crop, read_crops
 from spectrace.generators.autoencoder import Autoencoder, train_autoencoder
+from spectrace.generators.manipulated import photographs_in
 from spectrace.generators.photographs import Photographs
 from spectrace.generators.recipe import GeneratorRecipe
 from spectrace.generators.sampler import GENERATOR
@@ -20,6 +22,8 @@ from spectrace.learning.recipes import FORBIDDEN_SPLIT
 from spectrace.studies.registry import Context
 
 TRAIN, VAL, TEST = "train", "val", "test"
+WHEELS = "wheels"
+"""Name of the photographs that ship in the wheels of scikit-image and scikit-learn."""
 _EVERY = 6  # one photograph in six of the training split decides when to stop
 
 Placed = list[tuple[str, Crop]]
@@ -74,6 +78,17 @@ def placed_pieces(
     held_out = set(paths[:: min(_EVERY, max(2, len(paths) // 2))])
     placed = [(VAL if piece.row.path in held_out else TRAIN, piece) for piece in training]
     return [*placed, *((TEST, piece) for piece in pieces(test_split, test_count))]
+
+
+def real_pictures(source: str) -> Manifest:
+    """The real pictures that a study's settings name: a manifest, a folder, or ``wheels``.
+
+    Raises:
+        ManifestError: no such manifest, or a folder without pictures.
+    """
+    if source == WHEELS:
+        return wheel_photographs()
+    return photographs_in(Path(source)) if Path(source).is_dir() else Manifest.read(source)
 
 
 def photographs_of(

@@ -26,3 +26,15 @@ def precisions(camera: Floats, generated: Floats, drawn: Floats) -> Floats:
     return kernels.average_precision(
         labels, np.concatenate([camera, generated]), np.concatenate([drawn, drawn], axis=1)
     )
+
+
+def bounds(resampled: Floats) -> dict[str, float]:
+    """The value as it is (the first) and the ends of its 95 % interval, rounded to four digits.
+
+    Example:
+        >>> bounds(np.array([0.5, 0.25, 0.5, 0.75]))
+        {'value': 0.5, 'low': 0.2625, 'high': 0.7375}
+    """
+    low, high = np.quantile(resampled[1:], [0.025, 0.975])
+    named = (("value", resampled[0]), ("low", low), ("high", high))
+    return {name: round(float(value), 4) for name, value in named}
