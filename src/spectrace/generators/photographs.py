@@ -85,10 +85,13 @@ class Photographs:
             pictures.append(pixels if pieces else _square(pixels, side))
         return cls(pictures, size)
 
+    def pixels(self, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Random pieces, half of them mirrored: uint8 ``[count, size, size, 3]``."""
+        return np.stack([self._piece(rng) for _ in range(count)])
+
     def batch(self, count: int, rng: np.random.Generator) -> Tensor:
-        """Random pieces, half of them mirrored: float32 ``[count, 3, size, size]`` in -1..1."""
-        pieces = np.stack([self._piece(rng) for _ in range(count)])
-        return torch.from_numpy(pieces).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+        """The same as float32 ``[count, 3, size, size]`` in -1..1."""
+        return torch.from_numpy(self.pixels(count, rng)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
     @cached_property
     def digest(self) -> str:

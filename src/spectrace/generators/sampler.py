@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,6 +28,7 @@ class GeneratorCard(msgspec.Struct, frozen=True, kw_only=True):
         latent: numbers that a sample is made of; 0 for an autoencoder.
         photographs: SHA-256 of what it was trained on.
         steps: of training that were done.
+        seconds: that they took.
         note: what else was done to it.
     """
 
@@ -34,6 +36,7 @@ class GeneratorCard(msgspec.Struct, frozen=True, kw_only=True):
     latent: int
     photographs: str
     steps: int
+    seconds: float = 0.0
     note: str = ""
 
     def to_json(self) -> str:
@@ -90,9 +93,28 @@ class Sampler:
                 for number in range(first, first + count)
             ]
         )
+        return self._run("noise", noise)
+
+    def reconstruct(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Photographs as an autoencoder gives them back.
+
+        Args:
+            pictures: uint8 ``[N, H, W, 3]``, sides that are multiples of 16.
+
+        Returns:
+            uint8, same shape.
+
+        Raises:
+            UsageError: the generator is no autoencoder.
+        """
+        if self.card.latent:
+            raise UsageError(f"a {self.card.recipe.family} takes no photographs: wanted an autoencoder")
+        return self._run("photographs", np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
+
+    def _run(self, name: str, values: NDArray[Any]) -> NDArray[np.uint8]:
         parts = [
-            self._session.run(None, {"noise": noise[start : start + _AT_ONCE]})[0]
-            for start in range(0, count, _AT_ONCE)
+            self._session.run(None, {name: values[start : start + _AT_ONCE]})[0]
+            for start in range(0, len(values), _AT_ONCE)
         ]
         return np.ascontiguousarray(np.concatenate(parts).transpose(0, 2, 3, 1))
 

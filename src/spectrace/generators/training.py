@@ -44,6 +44,7 @@ class GeneratorTraining:
         family: the networks as they are trained.
         averaged: moving average of the family's sampler; what is shown and exported.
         step: steps done.
+        seconds: that they took.
     """
 
     def __init__(self, recipe: GeneratorRecipe) -> None:
@@ -51,12 +52,14 @@ class GeneratorTraining:
         self.family: Family = build_family(self.recipe)
         self.averaged: nn.Module = copy.deepcopy(self.family.sampler).eval().requires_grad_(False)
         self.step = 0
+        self.seconds = 0.0
 
     def state(self) -> dict[str, Any]:
         """All of it, for a checkpoint."""
         return {
             "recipe": msgspec.to_builtins(self.recipe),
             "step": self.step,
+            "seconds": self.seconds,
             "family": self.family.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimisers": {name: one.state_dict() for name, one in self.family.optimisers.items()},
@@ -69,6 +72,7 @@ class GeneratorTraining:
         for name, optimiser in self.family.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.step = state["step"]
+        self.seconds = state["seconds"]
 
     def advance(self, photographs: Photographs) -> dict[str, float]:
         """Train one step, the same whoever does it and whenever.
@@ -79,6 +83,7 @@ class GeneratorTraining:
         Raises:
             RecipeError: a loss that is no number any more.
         """
+        started = time.monotonic()
         words = [self.recipe.seed, self.step]
         torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1))
         rng = np.random.default_rng(words)
@@ -91,6 +96,7 @@ class GeneratorTraining:
             )
         self.step += 1
         _average(self.averaged, self.family.sampler, min(_DECAY, self.step / (self.step + 10)))
+        self.seconds += time.monotonic() - started
         return losses
 
     @torch.no_grad()
@@ -151,7 +157,7 @@ def train_generator(
             if training.step % _LOG_EVERY == 0 or last:
                 count = (training.step - 1) % _LOG_EVERY + 1
                 means = {loss: value / count for loss, value in sums.items()}
-                log.add(epoch=training.step, **means)
+                log.add(epoch=training.step, seconds=round(training.seconds, 1), **means)
                 sums = {}
                 if training.step % _GRID_EVERY == 0:
                     losses = ", ".join(f"{loss} {value:.4f}" for loss, value in means.items())
@@ -167,6 +173,7 @@ def train_generator(
         latent=training.family.latent,
         photographs=photographs.digest,
         steps=training.step,
+        seconds=round(training.seconds, 1),
     )
     return export_generator(training.averaged, card, folder / GENERATOR)
 

@@ -60,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     test_split: str = "val"
     family: str = "dcgan"
     upsamplers: tuple[str, ...] = ("transposed", "nearest", "bilinear", "binomial")
-    generator_steps: int = 1500
+    generator_steps: int = 1000
     size: int = 64
     train: int = 2000
     val: int = 400
