@@ -81,10 +81,10 @@ def test_the_origin_is_where_the_first_block_is_displayed(orientation):
     assert int(beyond.max()) - int(beyond.min()) > 200
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "WEBP"])
 def test_lossless_files_leave_pixels_alone(scene, kind):
     file = io.BytesIO()
-    Image.fromarray(scene).save(file, kind)
+    Image.fromarray(scene).save(file, kind, lossless=True)
     encoding = Encoding.of(decode(file.getvalue()))
     assert encoding.repeat(scene) is scene
     assert (decode(encoding.encode(scene)).pixels == scene).all()

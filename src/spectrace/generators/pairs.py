@@ -85,7 +85,7 @@ def write_pairs(
         try:
             photograph = Photograph.read(photographs.locate(row))
             if photograph.sha256 not in done:
-                rows += _pairs(photograph, row, out, tap, shared)
+                rows += list(_pairs(photograph, row, out, tap, shared))
                 done.add(photograph.sha256)
             used.add(row.path)
         except (ImageError, TooSmallError) as error:

@@ -63,6 +63,9 @@ class Encoding:
             Encoding(format='array', tables=(), subsampling=0, grey=False, orientation=1)
         """
         facts = picture.facts
+        if facts.format == "WEBP" and facts.subsampling == "4:4:4":
+            # Lossy WebP always halves its chroma.
+            return cls("PNG")
         if facts.format not in _JPEG or picture.raw is None:
             return cls(facts.format)
         with JpegImagePlugin.JpegImageFile(io.BytesIO(picture.raw)) as image:
@@ -105,7 +108,7 @@ class Encoding:
         if self.format != "JPEG":
             raise ImageError(
                 ImageProblem.UNSUPPORTED,
-                f"is {self.format}, which cannot be encoded again alike: wanted JPEG, PNG, TIFF or BMP, "
+                f"is {self.format}, which cannot be encoded again alike: wanted JPEG or a lossless file, "
                 "or photographs scaled down",
             )
         swapped, up, left = _TURNS[self.orientation]
