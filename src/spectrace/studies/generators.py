@@ -1,4 +1,4 @@
-"""Every family of generators: samples, and what it leaves in the spectrum beside what its upsampler predicts."""
+"""Every family of generators: samples, and their spectrum beside what the upsampler predicts."""
 
 from __future__ import annotations
 
@@ -123,10 +123,19 @@ def _power(fingerprint: Fingerprint) -> Floats:
 
 
 def _nearest(shown: NDArray[np.uint8], real: NDArray[np.uint8]) -> float:
-    """PSNR in dB between the sample and the photograph that are most alike: high if a picture was learned."""
-    flat = real.reshape(len(real), -1).astype(np.float64)
-    errors = [np.square(flat - one.reshape(-1)).mean(axis=1).min() for one in shown]
+    """PSNR in dB between the sample and the photograph that are most alike, at a quarter of the size.
+
+    High where a generator gives back a photograph that it was trained on.
+    """
+    small_shown, small_real = (_quarter(pictures) for pictures in (shown, real))
+    errors = [np.square(small_real - one).mean(axis=1).min() for one in small_shown]
     return round(float(10 * np.log10(255.0**2 / max(min(errors), 1e-9))), 1)
+
+
+def _quarter(pictures: NDArray[np.uint8]) -> Floats:
+    count, height, width, channels = pictures.shape
+    blocks = pictures.reshape(count, height // 4, 4, width // 4, 4, channels)
+    return np.asarray(blocks.mean(axis=(2, 4)).reshape(count, -1), np.float64)
 
 
 def _encoded(sheet: NDArray[np.uint8]) -> str:
