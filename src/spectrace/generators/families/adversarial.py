@@ -18,6 +18,8 @@ class Adversarial(Family):
         rates: learning rates of generator and critic.
         betas: of Adam.
         critic_steps: steps of the critic for one of the generator.
+        penalty_every: steps between two penalties on the critic, which then count for all of them
+            (Karras et al. 2020); 0 where there is no penalty.
     """
 
     def __init__(
@@ -29,9 +31,11 @@ class Adversarial(Family):
         rates: tuple[float, float] = (2e-4, 2e-4),
         betas: tuple[float, float] = (0.5, 0.999),
         critic_steps: int = 1,
+        penalty_every: int = 0,
     ) -> None:
         super().__init__()
-        self.sampler, self.critic, self.latent, self.critic_steps = sampler, critic, latent, critic_steps
+        self.sampler, self.critic, self.latent = sampler, critic, latent
+        self.critic_steps, self.penalty_every = critic_steps, penalty_every
         self.optimisers = {
             "generator": torch.optim.Adam(sampler.parameters(), rates[0], betas),
             "critic": torch.optim.Adam(critic.parameters(), rates[1], betas),
@@ -39,6 +43,10 @@ class Adversarial(Family):
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """What the critic brings down, from photographs and samples (without gradients)."""
+        raise NotImplementedError
+
+    def penalty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What keeps the critic smooth; added to its loss every ``penalty_every`` steps."""
         raise NotImplementedError
 
     def generator_loss(self, fake: Tensor, photographs: Photograph) -> Tensor:
@@ -52,6 +60,8 @@ class Adversarial(Family):
             with torch.no_grad():
                 fake = self.sampler(self.noise(len(real)))
             critic_loss = self.critic_loss(real, fake)
+            if self.penalty_every and number % self.penalty_every == 0:
+                critic_loss = critic_loss + self.penalty_every * self.penalty(real, fake)
             self._descend("critic", critic_loss)
         self.critic.requires_grad_(False)
         generator_loss = self.generator_loss(self.sampler(self.noise(len(real))), photographs)

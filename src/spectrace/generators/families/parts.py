@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import register_parametrization
 
 from spectrace.generators.upsamplers import build_upsampler
 
@@ -15,6 +16,7 @@ LATENT = 64
 SEED_SIDE = 4
 """Side of a generator's first maps."""
 _WIDEST = 8
+_Layer = TypeVar("_Layer", nn.Conv2d, nn.Linear)
 
 
 def widths(size: int, width: int) -> list[int]:
@@ -93,12 +95,14 @@ def residual_generator(size: int, width: int, upsampler: str, latent: int = LATE
 
 
 def strided_critic(
-    size: int, width: int, outputs: int = 1, *, norm: Literal["batch", "spectral", "none"]
+    size: int, width: int, outputs: int = 1, *, norm: Literal["batch", "spectral", "equalised", "none"]
 ) -> nn.Sequential:
     """Strided convolutions down to 4 pixels and a dense layer: ``[N, 3, S, S]`` to ``[N, outputs]``."""
     channels = widths(size, width)[::-1]
 
-    def bound(layer: nn.Module) -> nn.Module:
+    def bound(layer: _Layer) -> nn.Module:
+        if norm == "equalised":
+            return equalised(layer)
         return spectral_norm(layer) if norm == "spectral" else layer
 
     layers: list[nn.Module] = []
@@ -121,3 +125,50 @@ def between(real: Tensor, fake: Tensor) -> Tensor:
     """Pictures on the lines from real ones to generated ones, asking for gradients."""
     share = torch.rand(len(real), 1, 1, 1)
     return (share * real + (1 - share) * fake).detach().requires_grad_()
+
+
+def r1(scores: Tensor, pictures: Tensor) -> Tensor:
+    """Mean squared norm of the gradients of the scores by photographs (Mescheder et al. 2018)."""
+    (gradient,) = torch.autograd.grad(scores.sum(), pictures, create_graph=True)
+    return gradient.flatten(1).square().sum(1).mean()
+
+
+class _Gain(nn.Module):
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.gain = gain
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return self.gain * weight
+
+
+def equalised(layer: _Layer, gain: float = 2**0.5, *, rate: float = 1.0) -> _Layer:
+    """Standard normal weights, scaled when they are used, so that all learn alike (Karras et al. 2018).
+
+    Args:
+        layer: is changed.
+        gain: standard deviation of an output, for inputs with one of 1.
+        rate: how quickly it learns, compared to others.
+    """
+    nn.init.normal_(layer.weight, std=1 / rate)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    register_parametrization(layer, "weight", _Gain(rate * gain * layer.weight[0].numel() ** -0.5))
+    return layer
+
+
+class PixelNorm(nn.Module):
+    """Each pixel's channels scaled to a mean square of one; of a vector, its numbers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, ...]`` to the same."""
+        return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+
+
+class BatchDeviation(nn.Module):
+    """One more channel that holds how much the pictures of a batch differ (Karras et al. 2018)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W]`` to ``[N, C + 1, H, W]``."""
+        deviation = (x.var(0, correction=0) + 1e-8).sqrt().mean()
+        return torch.cat([x, deviation.expand(len(x), 1, *x.shape[2:])], 1)
