@@ -78,9 +78,7 @@ class Photographs:
                 continue
             if min(pixels.shape[:2]) < side:
                 height, width = pixels.shape[:2]
-                on_problem(
-                    f"{path} has {width}x{height} pixels: wanted {side} a side, so that none is enlarged"
-                )
+                on_problem(f"{path} has {width}x{height} pixels: wanted at least {side} a side")
                 continue
             pictures.append(pixels if pieces else _square(pixels, side))
         return cls(pictures, size)
