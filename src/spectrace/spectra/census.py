@@ -12,6 +12,7 @@ _CONFIDENCE = 0.95
 # Far above what photographs give (about one in a hundred, a few in a hundred in the worst collections), so
 # that a folder is not called upsampled for a handful of chance peaks.
 _SHARE = 0.10
+_JPEG_SHARE = 0.1
 
 
 class PeakCensus(msgspec.Struct, frozen=True):
@@ -52,6 +53,11 @@ class PeakCensus(msgspec.Struct, frozen=True):
             for factor in sorted({*self.factors, *other.factors})
         }
         return PeakCensus(self.pictures + other.pictures, factors, self.jpeg + other.jpeg)
+
+    @property
+    def carries_jpeg(self) -> bool:
+        """Whether more than one in ten carry JPEG's block grid, which then shows in the set's mean."""
+        return self.jpeg > _JPEG_SHARE * self.pictures
 
     @property
     def likely_factor(self) -> int | None:

@@ -26,14 +26,12 @@ class Exchange:
         score: float64 ``[K]``, that in standard errors.
         threshold: of ``abs(score)``: the largest of all K exceeds it in 1 of 100 random divisions.
         p: share of random divisions whose largest score is as large as the found one.
-        drawn: float64 ``[999, K]``, the differences under random divisions.
     """
 
     difference: NDArray[np.float64]
     score: NDArray[np.float64]
     threshold: float
     p: float
-    drawn: NDArray[np.float64]
 
     @property
     def found(self) -> bool:
@@ -80,7 +78,7 @@ def exchange_test(first: NDArray[Any], second: NDArray[Any], seed: int = 0) -> E
     score = difference / error
     as_large = int((largest >= np.abs(score).max() * (1 - 1e-9)).sum())
     threshold = float(np.quantile(largest, 1 - ALPHA, method="higher"))
-    return Exchange(difference, score, threshold, (1 + as_large) / (1 + len(drawn)), drawn)
+    return Exchange(difference, score, threshold, (1 + as_large) / (1 + len(drawn)))
 
 
 def _draws(pooled: NDArray[np.float64], count: int, seed: int) -> Iterator[NDArray[np.float64]]:

@@ -105,7 +105,9 @@ def read_known(path: Path) -> KnownFile:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}: wanted a file of known fingerprints (.json)") from None
     except ValueError as error:
-        raise UsageError(f"{path} is no file of known fingerprints ({error}): --save-known makes one") from None
+        raise UsageError(
+            f"{path} is no file of known fingerprints ({error}): --save-known makes one"
+        ) from None
 
 
 def shipped_known() -> KnownFile:

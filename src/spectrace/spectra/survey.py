@@ -17,7 +17,8 @@ from spectrace.errors import ImageError
 from spectrace.images.decode import decode
 from spectrace.spectra.census import PeakCensus
 from spectrace.spectra.fingerprints import Colour, Fingerprint, centre_crop
-from spectrace.spectra.peaks import find_peaks, upsampling_factor
+from spectrace.spectra.mean_peaks import find_mean_peaks
+from spectrace.spectra.peaks import Peak, find_peaks, upsampling_factor
 from spectrace.spectra.traits import Traits, spectral_traits
 from spectrace.spectra.transforms import LUMA
 
@@ -55,6 +56,12 @@ class Survey:
     census: PeakCensus
     skipped: tuple[Skipped, ...] = ()
     traits: tuple[Traits, ...] = ()
+
+    @property
+    def mean_peaks(self) -> list[Peak]:
+        """Lattice peaks in the mean spectrum, channels averaged; of one picture or more."""
+        mean = self.fingerprint.log_power.mean.mean(axis=0)
+        return find_mean_peaks(mean, self.fingerprint.count, jpeg=self.census.carries_jpeg)
 
     def merge(self, other: Survey) -> Survey:
         """Both sets together."""

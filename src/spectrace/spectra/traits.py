@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,7 @@ def features(traits: Sequence[Traits]) -> NDArray[np.float64]:
     return np.concatenate([coarse[:, KEPT], rings(coarse), lattice, printed], axis=1, dtype=np.float64)
 
 
-def feature_parts(rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+def feature_parts(rows: NDArray[Any]) -> list[NDArray[Any]]:
     """Cells, rings, lattice strengths and prints of rows of :func:`features`.
 
     Args:

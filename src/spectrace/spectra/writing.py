@@ -21,18 +21,21 @@ from spectrace.spectra.figures import (
     radial_summary,
     save_figure,
 )
-from spectrace.spectra.mean_peaks import find_mean_peaks
+from spectrace.spectra.fingerprint_report import FingerprintReport, report_numbers
 from spectrace.spectra.peaks import Peak
 from spectrace.spectra.profiles import diagonal_profile
 from spectrace.spectra.survey import Survey
 
 SCHEMA_VERSION = 1
 _DIGITS = 6
-_JPEG_SHARE = 0.1
 
 
 def write_spectra(
-    surveys: Mapping[str, Survey], sources: Mapping[str, str], reference: str | None, out: Path
+    surveys: Mapping[str, Survey],
+    sources: Mapping[str, str],
+    reference: str | None,
+    out: Path,
+    report: FingerprintReport | None = None,
 ) -> dict[str, Any]:
     """Write figures (PNG), fingerprints (.npz) and ``spectra.json`` into a folder.
 
@@ -41,19 +44,19 @@ def write_spectra(
         sources: name of each set to where its pictures came from.
         reference: name of the set that the others are compared with, if any.
         out: an existing folder.
+        report: on a generator's samples, if one was made.
 
     Returns:
-        What ``spectra.json`` holds: ``schema_version``, ``size``, ``colour``, ``reference``, ``figures`` and,
-        under ``sets``, one entry a set with its count, profiles, peaks and likely upsampling factor.
+        What ``spectra.json`` holds: ``schema_version``, ``size``, ``colour``, ``reference``, ``figures``,
+        ``report`` (null without one) and, under ``sets``, one entry a set with its count, profiles, peaks and
+        likely upsampling factor.
     """
     fingerprints = {name: found.fingerprint for name, found in surveys.items()}
     stems = _stems(surveys)
     figures = {}
     entries = []
     for name, found in surveys.items():
-        jpeg = found.census.jpeg > _JPEG_SHARE * found.census.pictures
-        level = found.fingerprint.log_power.mean.mean(axis=0)
-        peaks = find_mean_peaks(level, found.fingerprint.count, jpeg=jpeg)
+        peaks = found.mean_peaks
         stem = stems[name]
         figures[f"{stem}-mean.png"] = mean_spectrum_figure(found.fingerprint, name, peaks)
         if reference is not None and name != reference:
@@ -67,16 +70,17 @@ def write_spectra(
     for file, figure in figures.items():
         save_figure(figure, out / file)
     first = next(iter(fingerprints.values()))
-    report = {
+    numbers = {
         "schema_version": SCHEMA_VERSION,
         "size": first.size,
         "colour": first.colour,
         "reference": reference,
         "figures": list(figures),
+        "report": None if report is None else report_numbers(report),
         "sets": entries,
     }
-    (out / "spectra.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return report
+    (out / "spectra.json").write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+    return numbers
 
 
 def _entry(name: str, source: str, found: Survey, peaks: list[Peak], file: str) -> dict[str, Any]:
