@@ -1,0 +1,40 @@
+"""The study of all families on photographs from wheels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spectrace.generators.recipe import GeneratorRecipe
+from spectrace.studies.attribution_tables import decode_map
+from spectrace.studies.generators import Settings, figure, run_study
+from spectrace.studies.pieces import WHEELS
+from spectrace.studies.registry import Context
+
+
+@pytest.mark.slow
+def test_samples_and_spectra_of_each(tmp_path):
+    tiny = {"width": 4, "batch": 4, "steps": 4}
+    settings = Settings(
+        photographs=WHEELS,
+        sources=(),
+        generators=(
+            GeneratorRecipe(family="dcgan", upsampler="nearest", **tiny),
+            GeneratorRecipe(family="mixture", steps=2),
+            GeneratorRecipe(family="autoencoder", **tiny),
+        ),
+        size=16,
+        samples=24,
+    )
+    result = run_study(settings, Context(tmp_path))
+    rows = result["generators"]
+    assert [row["family"] for row in rows] == ["dcgan", "mixture", "autoencoder"]
+    assert ["predicted" in row for row in rows] == [True, False, False]
+    for row in rows:
+        assert len(row["difference"]) == 16
+        assert decode_map(row["power_difference_db"]).shape == (16, 16)
+        assert np.isfinite(row["nearest_photograph_psnr"])
+    # A reconstruction shows its photograph, noise shows nothing.
+    assert rows[2]["nearest_photograph_psnr"] > rows[0]["nearest_photograph_psnr"]
+    drawn = figure(result)
+    assert len([axis for axis in drawn.axes if axis.get_title(loc="left")]) == 3
