@@ -1,7 +1,7 @@
 """SNGAN: a critic whose layers stretch nothing by more than one (Miyato et al. 2018, arXiv 1802.05957).
 
-Differences from the published one: smaller networks, a critic of strided convolutions without residual blocks,
-and one faster step of the critic for each of the generator in place of five.
+Differences from the published one: smaller networks, a critic of strided convolutions without residual
+blocks, and one faster step of the critic for each of the generator in place of five.
 """
 
 from __future__ import annotations
