@@ -16,6 +16,7 @@ from PIL import Image
 from spectrace.cli import main
 from spectrace.detectors.card import Calibration
 from spectrace.detectors.runtime import Model
+from spectrace.generators.autoencoder import Autoencoder
 from spectrace.learning.export import replace_card
 
 RECIPE = """
@@ -251,3 +252,29 @@ def test_a_killed_process_goes_on(recipe, tmp_path):
     assert int(going_on.split()[4].rstrip(",")) in (done - 1, done)
     epochs = [json.loads(line)["epoch"] for line in log.read_text().splitlines()]
     assert epochs == list(range(1, len(epochs) + 1))
+
+
+PAIRS = RECIPE.replace('generated = "generated"\n', "").replace(
+    "val_tiles = 2",
+    'val_tiles = 2\npaired_share = 0.5\npairs = {{ autoencoders = ["ae.pt"], cache = "cache" }}',
+)
+
+
+def test_photographs_and_an_autoencoder_are_enough(recipe, monkeypatch, capsys):
+    recipe.write_text(PAIRS.format(epochs=1))
+    monkeypatch.chdir(recipe.parent)
+    assert spectrace(monkeypatch, "train", recipe, "--out", "run") == 2
+    error = capsys.readouterr().err
+    assert "no autoencoder at ae.pt" in error
+    assert len(error.splitlines()) == 1
+
+    Autoencoder("nearest", width=4).save(recipe.parent / "ae.pt")
+    for _ in range(2):  # the second time nothing is left to do
+        assert spectrace(monkeypatch, "train", recipe, "--out", "run", "--workers", "1") == 0
+    card = Model(recipe.parent / "run" / "model.onnx").card
+    assert card.training["recipe"]["data"]["pairs"]["windows"] == 4
+    assert any((recipe.parent / "cache").rglob("*.png"))
+
+    Autoencoder("bilinear", width=4).save(recipe.parent / "ae.pt")
+    assert spectrace(monkeypatch, "train", recipe, "--out", "run") == 2
+    assert "another recipe" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from spectrace.corpora.folders import rows_from_folders
 from spectrace.corpora.manifest import Manifest
 from spectrace.detectors.card import Pooling
 from spectrace.errors import RecipeError, UsageError
@@ -58,7 +59,7 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     Attributes:
         manifest: CSV or Parquet manifest with splits; or else
-        real, generated: two folders, split by hash of the content.
+        real, generated: two folders, split by hash of the content; with ``pairs``, ``real`` alone will do.
         train_split, val_split: names of the splits; ``unseen`` is refused.
         exclude: rows left out of training and validation, by column: ``{pair = ["quiz6"]}`` holds one out.
         source_temperature: a source of n pictures is drawn with weight n ** temperature: 0 draws every
@@ -264,8 +265,10 @@ def check_recipe(recipe: Recipe) -> None:
     data = recipe.data
     if bool(data.manifest) == bool(data.real or data.generated):
         raise RecipeError("data: wanted either a manifest, or the two folders real and generated")
-    if not data.manifest and not (data.real and data.generated):
-        raise RecipeError("data: only one of real and generated is given, both classes are needed")
+    if not data.manifest and not (data.real and (data.generated or data.pairs)):
+        raise RecipeError(
+            "data: only one of real and generated is given, both classes are needed, or real and pairs"
+        )
     for field in ("train_split", "val_split"):
         if getattr(data, field) == FORBIDDEN_SPLIT:
             raise RecipeError(
@@ -297,15 +300,17 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def load_manifest(data: DataRecipe) -> Manifest:
-    """Read the recipe's manifest, or make one of its two folders, split by hash of the content.
+    """Read the recipe's manifest, or make one of its folders, split by hash of the content.
 
-    Names then count from the folder that holds both, so a run is the same one wherever it is started.
+    Names then count from the folder that holds all, so a run is the same one wherever it is started.
 
     Raises:
         ManifestError: a manifest or folder that is missing or holds nothing of use.
     """
     if data.manifest:
         return Manifest.read(data.manifest)
+    if not data.generated:
+        return Manifest(rows_from_folders(data.real, "real", root=Path(data.real)), data.real)
     root = os.path.commonpath([Path(folder).resolve() for folder in (data.real, data.generated)])
     return Manifest.from_folders(real=data.real, generated=data.generated, root=root)
 
