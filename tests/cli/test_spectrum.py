@@ -142,6 +142,71 @@ def test_wrong_usage_is_one_line_and_code_two(spectrace, sets: Path, tmp_path: P
         assert "Traceback" not in result.err
 
 
+def small_set(folder: Path, photographs: dict[str, np.ndarray], seed: int, kernel: str | None = None) -> Path:
+    """Thirty pieces of photographs scaled down to 48 pixels, or to 24 and upsampled."""
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    for index in range(30):
+        pixels = photographs[("astronaut", "coffee", "chelsea")[index % 3]]
+        side = int(rng.integers(140, 290))
+        top, left = (int(rng.integers(length - side + 1)) for length in pixels.shape[:2])
+        piece = Image.fromarray(pixels[top : top + side, left : left + side])
+        small = np.asarray(piece.resize((24, 24) if kernel else (48, 48), Image.Resampling.LANCZOS))
+        large = np.clip(upsample(small, 2, kernel), 0, 255).astype(np.uint8) if kernel else small
+        Image.fromarray(large).save(folder / f"{index:02}.png")
+    return folder
+
+
+def test_report_names_what_a_generator_leaves(tmp_path: Path, photographs: dict[str, np.ndarray]) -> None:
+    camera = small_set(tmp_path / "camera", photographs, 0)
+    samples = small_set(tmp_path / "my <b>net</b>", photographs, 1, "zero-insertion")
+    (samples / "broken.png").write_text("not a picture")
+    page, own = tmp_path / "pages" / "page.html", tmp_path / "own.json"
+    arguments = (samples, "--reference", camera, "--report", page, "--workers", 1)
+    code, text, errors = run(*arguments, "--out", tmp_path / "out", "--known", own, "--save-known", "my net")
+    assert code == 3  # one picture is unreadable, the rest is done
+    assert "broken.png is not a picture" in errors
+    assert "Strong traces: too much power" in text
+    numbers = json.loads((tmp_path / "out" / "spectra.json").read_text())
+    assert numbers["size"] == 48  # the largest multiple of 8 that the pictures allow
+    report = numbers["report"]
+    assert report["outcome"] == "traces"
+    assert report["near"][0] == "upsampling: zero-insertion x2"
+    assert report["counts"] == [30, 30]
+    html = page.read_text(encoding="utf-8")
+    assert "my &lt;b&gt;net&lt;/b&gt;" in html
+    assert "<b>net" not in html
+    assert "the largest multiple of 8" in html
+    assert html.count("data:image/png;base64,") == 18  # six figures, light twice (screen and paper) and dark
+    assert "http" not in html.replace("http-equiv", "")
+    assert [entry["name"] for entry in json.loads(own.read_text())["fingerprints"]] == ["my net"]
+
+    (samples / "broken.png").unlink()
+    code, text, errors = run(
+        *arguments, "--out", tmp_path / "out", "--known", own, "--size", 32, "--json", "-q"
+    )
+    assert (code, errors) == (0, "")
+    assert json.loads(text)["size"] == 32
+    assert json.loads(text)["report"]["matches"][0]["name"] == "my net"
+
+
+def test_report_wants_samples_and_photographs(spectrace, sets: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    page = tmp_path / "page.html"
+    camera, nearest = sets / "camera", sets / "nearest"
+    for arguments, wanted in (
+        ((nearest, "--report", page), "wanted one set of samples and --reference"),
+        ((nearest, camera, "--reference", camera, "--report", page), "--report with 2 sets"),
+        ((nearest, "--known", tmp_path / "known.json"), "belong to --report"),
+        ((nearest, "--reference", camera, "--report", page, "--save-known", "x"), "without --known"),
+        ((nearest, "--reference", camera, "--report", page, "--known", tmp_path / "none.json"), "none.json"),
+        ((nearest, "--reference", camera, "--report", page, "--size", 24), "wants 32 pixels"),
+    ):
+        result = spectrace("spectrum", *arguments, "--out", tmp_path / "out", "--workers", 1, "-q")
+        assert result.code == 2
+        assert wanted in result.err
+    assert not page.exists()
+
+
 def test_missing_folder_is_unreadable_and_the_rest_is_done(spectrace, sets: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     result = spectrace(
         "spectrum", sets / "camera", tmp_path / "nowhere", "--size", 128, "--out", tmp_path, "--workers", 1
