@@ -85,11 +85,14 @@ class Measures:
 
 
 def cost(before: Pixels, after: Sequence[Pixels]) -> dict[str, float | None]:
-    """What was lost of the pictures' quality, as means over pictures and seeds; PSNR is None if nothing."""
-    if all((some == before).all() for some in after):
-        return {"psnr": None, "ssim": 1.0}
+    """What was lost of the pictures' quality, as means over pictures and seeds.
+
+    PSNR is infinite for a picture that was not changed: those are left out, and it is None where all are.
+    """
+    decibels = np.concatenate([psnr(before, some) for some in after])
+    changed = decibels[np.isfinite(decibels)]
     return {
-        "psnr": round(float(np.mean([psnr(before, some) for some in after])), 2),
+        "psnr": round(float(changed.mean()), 2) if len(changed) else None,
         "ssim": _rounded(np.mean([ssim(before, some) for some in after])),
     }
 
