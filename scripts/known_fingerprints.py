@@ -16,7 +16,6 @@ similarity to the nearest entry. And leave one out: similarity of each entry to 
 from __future__ import annotations
 
 import argparse
-from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -121,15 +120,18 @@ def mean_picture(pixels: np.ndarray) -> np.ndarray:
 
 def bound(known: list[KnownFingerprint], manifest: Manifest) -> tuple[float, str]:
     collections = [part for part in by_source(manifest) if len(part) >= LEAST]
-    alone = [
-        Measure(second).matches(first.mean(axis=0) - second.mean(axis=0), known)[0].similarity
-        for first, second in permutations(collections, 2)
-    ]
+    means = np.stack([part.mean(axis=0) for part in collections])
+    alone = np.concatenate(
+        [
+            Measure(part).largest(np.delete(means, index, axis=0) - means[index], known)
+            for index, part in enumerate(collections)
+        ]
+    )
     everything = Measure(np.concatenate(collections))
     left_out = [match.similarity for match in strangers(known, everything).values()]
     quantiles = [float(np.quantile(values, QUANTILE)) for values in (alone, left_out)]
     return max(quantiles), (
-        f"{QUANTILE:.0%} of {len(alone)} pairs of {len(collections)} collections of photographs lie below "
+        f"{100 * QUANTILE:.0f} % of {len(alone)} pairs of {len(collections)} collections of photographs lie below "
         f"{quantiles[0]:.3f}, and of {len(left_out)} entries against other families below {quantiles[1]:.3f}"
     )
 

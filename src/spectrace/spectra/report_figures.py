@@ -163,7 +163,7 @@ def known_figure(report: FingerprintReport, nearest: KnownFingerprint, theme: Th
     """
     figure = _figure(7.4, 3.9)
     axes = figure.subplots(1, 2)
-    reach = _reach(np.array(report.difference_db))
+    reach = max(_reach(np.array(report.difference_db)), _reach(nearest.grid))
     for axis, grid, title in (
         (axes[0], np.array(report.difference_db), report.samples),
         (axes[1], nearest.grid, nearest.name),
