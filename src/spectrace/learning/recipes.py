@@ -38,8 +38,8 @@ class PairsRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Aligned pairs on tap: every photograph has a reconstruction, as if the manifest listed it.
 
     Attributes:
-        autoencoders: files of :class:`spectrace.generators.autoencoder.Autoencoder`, or folders with the
-            weights of the FLUX.2 tiny autoencoder.
+        autoencoders: files or runs of small autoencoders, or the folder with the weights of the FLUX.2 tiny
+            one; see :func:`spectrace.generators.autoencoders.load_autoencoder`.
         scale: 1 encodes photograph and reconstruction as the photograph's file was; below 1 both are made
             of the photograph scaled down, and are not encoded again.
         windows: of each photograph, at fixed places, each of ``data.window`` pixels a side.
