@@ -62,8 +62,8 @@ def command(
 ) -> int:
     """Write PHOTOGRAPHS and what AUTOENCODER makes of them as aligned pairs, with a manifest.
 
-    AUTOENCODER is a file or run of Spectrace's small autoencoder, or the folder with the weights of the FLUX.2
-    tiny one. PHOTOGRAPHS are folders, or one manifest, of which the real pictures are taken, but never those of
+    AUTOENCODER is a file or run of Spectrace's small one, or the folder with the weights of the FLUX.2 tiny
+    one. PHOTOGRAPHS are folders, or one manifest, of which the real pictures are taken, but never those of
     the split unseen.
 
     Both sides of a pair get the same content, size, format, quantisation and block grid. With png or
