@@ -6,7 +6,6 @@ the pairs finds nothing but the decoder's traces to learn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spectrace.errors import ModelError, UsageError
+from spectrace.errors import ModelError
+from spectrace.generators.recipe import GeneratorRecipe
 from spectrace.generators.reconstruction import reconstruct
 from spectrace.generators.upsamplers import build_upsampler
-from spectrace.learning.progress import Progress, Silent
+from spectrace.learning.checkpoints import CHECKPOINT
+
+LEVELS = {"autoencoder": 1, "autoencoder2": 2}
+"""How often a family of :mod:`.families.autoencoder` halves the size."""
 
 
 class Autoencoder(nn.Module):
@@ -51,13 +54,13 @@ class Autoencoder(nn.Module):
         self.decoder = nn.Sequential(convolution(latent), *up, nn.Conv2d(width, 3, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Float32 ``[N, 3, H, W]`` in 0..1 to the same, sides multiples of ``factor``."""
-        decoded: Tensor = self.decoder(self.encoder(2.0 * x - 1.0))
-        return 0.5 * decoded + 0.5
+        """Float32 ``[N, 3, H, W]`` in -1..1 to the same, sides multiples of ``factor``."""
+        decoded: Tensor = self.decoder(self.encoder(x))
+        return decoded
 
     def reconstruct(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture as this autoencoder gives it back; see :func:`.reconstruction.reconstruct`."""
-        return reconstruct(self, pixels, self.factor)
+        return reconstruct(lambda x: 0.5 * self(2.0 * x - 1.0) + 0.5, pixels, self.factor)
 
     def save(self, path: Path) -> None:
         """Write weights and settings."""
@@ -66,81 +69,31 @@ class Autoencoder(nn.Module):
         temporary.replace(path)
 
     @classmethod
+    def of(cls, recipe: GeneratorRecipe) -> Autoencoder:
+        """Fresh weights, from a recipe without gaps."""
+        return cls(recipe.upsampler, levels=LEVELS[recipe.family], width=recipe.width)
+
+    @classmethod
     def load(cls, path: Path) -> Autoencoder:
-        """Read what :meth:`save` wrote, in evaluation mode.
+        """Read what :meth:`save` wrote, or the averaged weights of a training, in evaluation mode.
+
+        Args:
+            path: of the file, or of the folder of a run that `spectrace generate train` or
+                :func:`.training.train_generator` made.
 
         Raises:
-            ModelError: the file is missing or something else.
+            ModelError: it is missing or something else.
         """
         try:
-            saved = torch.load(path, weights_only=True)
-            autoencoder = cls(**saved["settings"])
-            autoencoder.load_state_dict(saved["weights"])
+            saved = torch.load(path / CHECKPOINT if path.is_dir() else path, weights_only=True)
+            if "training" in saved:
+                autoencoder = cls.of(GeneratorRecipe(**saved["training"]["recipe"]))
+                autoencoder.load_state_dict(saved["training"]["averaged"])
+            else:
+                autoencoder = cls(**saved["settings"])
+                autoencoder.load_state_dict(saved["weights"])
         except Exception as error:  # torch raises whatever the unpickler meets
             raise ModelError(
                 f"{path} is no autoencoder of Spectrace ({error!r:.120}): train it again"
             ) from error
         return autoencoder.eval()
-
-
-def train_autoencoder(
-    photographs: Sequence[NDArray[np.uint8]],
-    upsampler: str,
-    *,
-    levels: int = 1,
-    steps: int = 1500,
-    batch: int = 8,
-    crop: int = 64,
-    learning_rate: float = 2e-3,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Autoencoder:
-    """Train on random crops with the mean absolute error; the learning rate falls along a half cosine.
-
-    Args:
-        photographs: uint8 [H, W, 3], no side below ``crop``.
-        upsampler: see :class:`Autoencoder`.
-        levels: see :class:`Autoencoder`.
-        steps: of Adam.
-        batch: crops a step.
-        crop: side of a crop in pixels, a multiple of the autoencoder's factor.
-        learning_rate: at the start.
-        seed: of weights and crops.
-        progress: is told how far it is, and the losses.
-
-    Returns:
-        The autoencoder, in evaluation mode.
-
-    Raises:
-        UsageError: no photographs, or one smaller than a crop.
-    """
-    if not photographs or min(min(pixels.shape[:2]) for pixels in photographs) < crop:
-        raise UsageError(f"photographs to train an autoencoder on: wanted some, no side below {crop} pixels")
-    shown = progress or Silent()
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    autoencoder = Autoencoder(upsampler, levels=levels)
-    optimiser = torch.optim.Adam(autoencoder.parameters(), lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    total = 0.0
-    with shown.task(f"autoencoder, {upsampler}", steps) as advance:
-        for step in range(1, steps + 1):
-            crops = np.stack([_crop(photographs, crop, rng) for _ in range(batch)])
-            x = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255.0
-            loss = (autoencoder(x) - x).abs().mean()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total += float(loss.detach())
-            advance(1)
-            if step % 250 == 0:
-                shown.say(f"autoencoder, {upsampler}: step {step}, mean absolute error {total / 250:.4f}")
-                total = 0.0
-    return autoencoder.eval()
-
-
-def _crop(photographs: Sequence[NDArray[np.uint8]], side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    pixels = photographs[int(rng.integers(len(photographs)))]
-    top, left = (int(rng.integers(length - side + 1)) for length in pixels.shape[:2])
-    return pixels[top : top + side, left : left + side]

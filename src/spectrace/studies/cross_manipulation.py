@@ -127,7 +127,7 @@ def _pictures(settings: Settings, context: Context) -> Manifest:
     if settings.weights:
         reconstruct = TinyAutoencoder.load(settings.weights).reconstruct
     else:
-        reconstruct = autoencoder(upsampler, steps, placed, folder, context).reconstruct
+        reconstruct = autoencoder(upsampler, steps, placed, context).reconstruct
     with context.progress.task("manipulations", len(placed)) as advance:
         return write_manipulations(placed, folder, seed=settings.seed, reconstruct=reconstruct, visit=advance)
 

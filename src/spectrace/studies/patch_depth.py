@@ -128,7 +128,7 @@ def _pictures(settings: Settings, context: Context) -> Manifest:
         context, placed, settings.side, settings.scale, settings.upsamplers, steps, settings.weights
     )
     autoencoders: dict[str, Reconstruct] = {
-        name: autoencoder(name, steps, placed, folder, context).reconstruct for name in settings.upsamplers
+        name: autoencoder(name, steps, placed, context).reconstruct for name in settings.upsamplers
     }
     if settings.weights:
         autoencoders[FLUX] = TinyAutoencoder.load(settings.weights).reconstruct

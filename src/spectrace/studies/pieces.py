@@ -12,7 +12,7 @@ from spectrace.corpora.manifest import Manifest
 from spectrace.corpora.wheels import wheel_photographs
 from spectrace.errors import UsageError
 from spectrace.generators.aligned import Crop, read_crops
-from spectrace.generators.autoencoder import Autoencoder, train_autoencoder
+from spectrace.generators.autoencoder import Autoencoder
 from spectrace.generators.manipulated import photographs_in
 from spectrace.generators.photographs import Photographs
 from spectrace.generators.recipe import GeneratorRecipe
@@ -147,10 +147,8 @@ def folder_of(context: Context, placed: Placed, *deciding: Any) -> Path:
     return folder
 
 
-def autoencoder(upsampler: str, steps: int, placed: Placed, folder: Path, context: Context) -> Autoencoder:
-    """An autoencoder trained on the pieces that are not for the test, or the one that lies in the folder."""
-    path = folder / f"autoencoder-{upsampler}.pt"
-    if not path.is_file():
-        pixels = [piece.pixels for split, piece in placed if split != TEST]
-        train_autoencoder(pixels, upsampler, steps=steps, progress=context.progress).save(path)
-    return Autoencoder.load(path)
+def autoencoder(upsampler: str, steps: int, placed: Placed, context: Context) -> Autoencoder:
+    """An autoencoder trained on the pieces that are not for the test, unless it was before."""
+    pictures = [piece.pixels for split, piece in placed if split != TEST]
+    recipe = GeneratorRecipe(family="autoencoder", upsampler=upsampler, steps=steps)
+    return Autoencoder.load(trained_generator(recipe, Photographs(pictures, recipe.size), context))
