@@ -92,7 +92,7 @@ def command(
     colour: Colour = "grey" if grey else "rgb"
     if size is not None:
         Fingerprint.empty(size, colour)  # a size that makes no sense is refused before anything is read
-    files = _known(page, known, save_known, reference, sets)
+    files = _known(page, known, save_known, reference, sets, size)
     named = _named([*sets, *([reference] if reference is not None else [])])
     problems: dict[str, list[str]] = {name: [] for name in named}
     paths = {
@@ -132,7 +132,12 @@ def command(
 
 
 def _known(
-    page: Path | None, known: Path | None, save: str | None, reference: str | None, sets: tuple[str, ...]
+    page: Path | None,
+    known: Path | None,
+    save: str | None,
+    reference: str | None,
+    sets: tuple[str, ...],
+    size: int | None,
 ) -> list[KnownFile]:
     """The files to compare with; what makes no sense together is refused before anything is read."""
     if page is None:
@@ -146,8 +151,11 @@ def _known(
         )
     if save is not None and known is None:
         raise UsageError("--save-known without --known: name the file to add to, it need not exist")
+    from spectrace.spectra.coarse import TILE  # noqa: PLC0415
     from spectrace.spectra.known import read_known, shipped_known  # noqa: PLC0415
 
+    if size is not None and size < TILE:
+        raise UsageError(f"crops of {size} pixels: --report wants {TILE} pixels or more")
     files = [shipped_known()]
     if known is not None and (save is None or known.exists()):
         files.append(read_known(known))
@@ -170,7 +178,6 @@ def _report(
 ) -> FingerprintReport:
     """Compare, write the page and add to the file of known fingerprints where that is wanted."""
     from spectrace.explain.fingerprint_page import fingerprint_page  # noqa: PLC0415
-    from spectrace.spectra.coarse import TILE  # noqa: PLC0415
     from spectrace.spectra.fingerprint_report import Outcome, fingerprint_report  # noqa: PLC0415
     from spectrace.spectra.known import KnownFile, KnownFingerprint  # noqa: PLC0415
 
@@ -178,11 +185,8 @@ def _report(
         raise UsageError("no picture of the samples could be used: a page needs samples and photographs")
     (name, samples), (reference, photographs) = surveys.items()
     size = samples.fingerprint.size
-    if size < TILE or photographs.fingerprint.count < 2:
-        raise UsageError(
-            f"crops of {size} pixels and {photographs.fingerprint.count} photographs: --report wants {TILE} "
-            "pixels or more and two photographs or more"
-        )
+    if photographs.fingerprint.count < 2:
+        raise UsageError("one photograph could be used: --report wants two or more to compare with")
     report = fingerprint_report(samples, photographs, files, names=(name, reference))
     entries = {entry.name: entry for file in files for entry in file.fingerprints}
     how = "the largest multiple of 8 that nine in ten pictures allow, 256 at most" if chosen else "as asked"
