@@ -126,22 +126,24 @@ def _draw_maps(part: Any, result: Result) -> None:
             size = len(decoded[name])
             extent = _FREQUENCIES if frequency else (0, size, size, 0)
             shown = panel.imshow(decoded[name], vmin=0, vmax=highest, cmap="magma", extent=extent)
-            panel.set_title(f"{name}\nridge on {seen}: mean |weight|", fontsize=10)
-        line[0].set_ylabel("frequency (cycles/px)" if frequency else "row (px)")
-        part.colorbar(shown, ax=list(line), shrink=0.85, pad=0.01, extend="max").set_label("|weight|")
+            panel.set_title(f"weights for {name}", fontsize=10)
+        unit = "frequency (cycles/px)" if frequency else "row (px)"
+        line[0].set_ylabel(f"ridge on {seen}\n{unit}")
+        bar = part.colorbar(shown, ax=list(line), shrink=0.85, pad=0.01, extend="max")
+        bar.set_label("|weight|, mean over channels")
 
 
 def _draw_spectra(part: Any, line: Any, spectra: Mapping[str, Any]) -> None:
     """The camera's mean spectrum, and what the others have more or less than it."""
     camera, *others = spectra
     shown = line[0].imshow(spectra[camera], cmap="viridis", extent=_FREQUENCIES)
-    line[0].set_title(f"{camera}\nmean ln |DCT|", fontsize=10)
-    line[0].set_ylabel("frequency (cycles/px)")
-    part.colorbar(shown, ax=line[0], shrink=0.85, pad=0.02)
+    line[0].set_title(camera, fontsize=10)
+    line[0].set_ylabel("mean ln |DCT|\nfrequency (cycles/px)")
+    part.colorbar(shown, ax=line[0], shrink=0.6, pad=0.02)
     differences = {name: spectra[name] - spectra[camera] for name in others}
     reach = max(float(np.percentile(np.abs(values), 99)) for values in differences.values())
     for panel, (name, values) in zip(line[1:], differences.items(), strict=True):
         shown = panel.imshow(values, vmin=-reach, vmax=reach, cmap="RdBu_r", extent=_FREQUENCIES)
-        panel.set_title(f"{name}\nmean ln |DCT| less camera's", fontsize=10)
+        panel.set_title(f"{name} less {camera}", fontsize=10)
     bar = part.colorbar(shown, ax=list(line[1:]), shrink=0.85, pad=0.01, extend="both")
-    bar.set_label("difference of ln |DCT|")
+    bar.set_label("difference of mean ln |DCT|")
