@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from spectrace.cli.generate import families, sample, train
+from spectrace.cli.generate import families, reconstruct, sample, train, tune
 
 
 @click.group(name="generate")
@@ -15,5 +15,5 @@ def command() -> None:
     """
 
 
-for _module in (train, sample, families):
+for _module in (train, sample, reconstruct, tune, families):
     command.add_command(_module.command)
