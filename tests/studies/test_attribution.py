@@ -21,7 +21,8 @@ from spectrace.spectra.upsampling import KERNELS
 from spectrace.studies import attribution
 from spectrace.studies.attribution import Settings, figure, run_study
 from spectrace.studies.attribution_pictures import PHOTOGRAPH, Counts, Source, write_pictures
-from spectrace.studies.attribution_tables import Attributed, Shown, decode_map, encode_map, tables
+from spectrace.studies.attribution_tables import Attributed, Shown, tables
+from spectrace.studies.encoding import decode_map, encode_map
 from spectrace.studies.registry import Context, Experiment
 
 EXPERIMENT = Path(__file__).resolve().parents[2] / "experiments" / "attribution.toml"

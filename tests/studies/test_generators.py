@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectrace.generators.recipe import GeneratorRecipe
-from spectrace.studies.attribution_tables import decode_map
+from spectrace.studies.encoding import decode_map
 from spectrace.studies.generators import Settings, figure, run_study
 from spectrace.studies.pieces import WHEELS
 from spectrace.studies.registry import Context

@@ -7,7 +7,6 @@ generator is in no training: its samples are the unknown source.
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,10 +14,8 @@ import numpy as np
 
 from spectrace.corpora.manifest import Manifest
 from spectrace.corpora.rows import CAMERA
-from spectrace.corpora.wheels import wheel_photographs
 from spectrace.errors import UsageError
 from spectrace.evaluation.baselines.baseline import Labels, Pixels
-from spectrace.generators.manipulated import photographs_in
 from spectrace.generators.recipe import GeneratorRecipe
 from spectrace.generators.sampler import Sampler, write_samples
 from spectrace.learning.recipes import FORBIDDEN_SPLIT
@@ -27,11 +24,10 @@ from spectrace.spectra.transforms import log_dct
 from spectrace.studies.attribution_figure import figure
 from spectrace.studies.attribution_methods import Networks, Outcome, Trial, accuracy_of, representations_of
 from spectrace.studies.attribution_pictures import PHOTOGRAPH, Counts, Source, read_pictures, write_pictures
-from spectrace.studies.attribution_tables import Attributed, Shown, encode_map, tables
-from spectrace.studies.pieces import TEST, photographs_of, trained_generator
+from spectrace.studies.attribution_tables import Attributed, Shown, tables
+from spectrace.studies.encoding import encode_map
+from spectrace.studies.pieces import TEST, photographs_of, real_pictures, trained_generator
 from spectrace.studies.registry import Context, Result, register_study
-
-WHEELS = "wheels"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -112,7 +108,7 @@ def run_study(settings: Settings, context: Context) -> Result:
 
 def pictures_by_source(settings: Settings, context: Context) -> Manifest:
     """Pieces of photographs and samples of all generators, in splits; those that are there are kept."""
-    photographs = _photographs(settings.photographs)
+    photographs = real_pictures(settings.photographs)
     if settings.sources:
         photographs = photographs.select(source=settings.sources)
     train, test = (photographs.select(split=name) for name in (settings.train_split, settings.test_split))
@@ -151,12 +147,6 @@ def _check(settings: Settings) -> None:
     families = [*settings.generators, *settings.unknown]
     if len(set(families)) < len(families):
         raise UsageError(f"generators {', '.join(families)}: wanted each once, known or unknown")
-
-
-def _photographs(source: str) -> Manifest:
-    if source == WHEELS:
-        return wheel_photographs()
-    return photographs_in(Path(source)) if Path(source).is_dir() else Manifest.read(source)
 
 
 def _together(method: str, representation: str, outcomes: list[Outcome]) -> Attributed:

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from spectrace.evaluation.baselines.features import LOG_DCT, PIXELS
-from spectrace.studies.attribution_tables import decode_map
+from spectrace.studies.encoding import decode_map
 from spectrace.studies.registry import Result
 
 _TITLES = {"knn": "kNN", "eigenfaces": "Eigenfaces", "prnu": "PRNU", "linear": "linear (ridge)", "cnn": "CNN"}

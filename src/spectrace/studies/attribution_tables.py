@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -127,26 +126,3 @@ def _cell(by_seed: Sequence[Floats]) -> dict[str, Any]:
         "high": round(float(high), 4),
         "seeds": [round(float(value), 4) for value in values[:, 0]],
     }
-
-
-def encode_map(values: NDArray[Any]) -> dict[str, Any]:
-    """A map ``[H, W]`` in 256 steps as text; :func:`decode_map` gives it back.
-
-    Example:
-        >>> decode_map(encode_map(np.array([[0.0, 0.5], [0.25, 1.0]]))).round(2).tolist()
-        [[0.0, 0.5], [0.25, 1.0]]
-    """
-    low, high = float(values.min()), float(values.max())
-    steps = np.rint((values - low) / max(high - low, 1e-30) * 255).astype(np.uint8)
-    return {
-        "low": low,
-        "high": high,
-        "shape": list(values.shape),
-        "base64": base64.b64encode(steps.tobytes()).decode(),
-    }
-
-
-def decode_map(encoded: Mapping[str, Any]) -> Floats:
-    """Float64 ``[H, W]`` from what :func:`encode_map` made."""
-    steps = np.frombuffer(base64.b64decode(encoded["base64"]), np.uint8).reshape(encoded["shape"])
-    return np.asarray(encoded["low"] + steps / 255.0 * (encoded["high"] - encoded["low"]), np.float64)

@@ -7,15 +7,12 @@ with its picture's label, and no mask is seen; the schedule and the aligned coup
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrace.corpora.manifest import Manifest, Row
 from spectrace.corpora.masks import mask_of
-from spectrace.corpora.wheels import wheel_photographs
 from spectrace.detectors.detection import Evidence
 from spectrace.detectors.detector import Detector
 from spectrace.detectors.pooling import pool
@@ -23,16 +20,23 @@ from spectrace.errors import UsageError
 from spectrace.evaluation.localisation import choose_threshold, localise
 from spectrace.explain.heatmap import score_map
 from spectrace.generators.aligned import Reconstruct
-from spectrace.generators.manipulated import photographs_in, write_manipulations
+from spectrace.generators.manipulated import write_manipulations
 from spectrace.generators.manipulations import MANIPULATIONS
 from spectrace.generators.tiny_autoencoder import TinyAutoencoder
 from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, RepresentationRecipe
 from spectrace.learning.runs import MODEL, run
 from spectrace.studies.manipulation_tables import Seen, figure, tables
-from spectrace.studies.pieces import TEST, TRAIN, VAL, autoencoder, folder_of, placed_pieces
+from spectrace.studies.pieces import (
+    TEST,
+    TRAIN,
+    VAL,
+    autoencoder,
+    folder_of,
+    placed_pieces,
+    real_pictures,
+)
 from spectrace.studies.registry import Context, Result, register_study
 
-WHEELS = "wheels"
 STRONGEST = 0.1
 """Share of a picture's patches whose mean logit is the second way of pooling."""
 
@@ -110,7 +114,7 @@ def run_study(settings: Settings, context: Context) -> Result:
 def _pictures(settings: Settings, context: Context) -> Manifest:
     """The manipulated pictures, made once; the autoencoder is trained on pieces of the training split."""
     placed = placed_pieces(
-        _photographs(settings.photographs),
+        real_pictures(settings.photographs),
         context,
         train_split=settings.train_split,
         test_split=settings.test_split,
@@ -130,12 +134,6 @@ def _pictures(settings: Settings, context: Context) -> Manifest:
         reconstruct = autoencoder(upsampler, steps, placed, context).reconstruct
     with context.progress.task("manipulations", len(placed)) as advance:
         return write_manipulations(placed, folder, seed=settings.seed, reconstruct=reconstruct, visit=advance)
-
-
-def _photographs(source: str) -> Manifest:
-    if source == WHEELS:
-        return wheel_photographs()
-    return photographs_in(Path(source)) if Path(source).is_dir() else Manifest.read(source)
 
 
 def _recipe(settings: Settings, name: str) -> Recipe:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import msgspec
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 from spectrace.evaluation.kernels import Floats
 from spectrace.generators.families import resolve, wants_pieces
@@ -23,7 +20,7 @@ from spectrace.spectra.mean_peaks import find_mean_peaks
 from spectrace.spectra.profiles import diagonal_profile
 from spectrace.spectra.transforms import luma
 from spectrace.spectra.upsampling import KERNELS, predicted_ratio
-from spectrace.studies.attribution_tables import decode_map, encode_map
+from spectrace.studies.encoding import decode_map, decode_picture, encode_map, encode_picture
 from spectrace.studies.pieces import WHEELS, photographs_of, real_pictures, trained_generator
 from spectrace.studies.registry import Context, Result, register_study
 
@@ -105,7 +102,7 @@ def _row(
         "power_difference_db": encode_map(_power(of_made) - _power(of_real)),
         "peaks": [peak.label for peak in find_mean_peaks(_power(of_made), len(made), jpeg=False)],
         "nearest_photograph_psnr": _nearest(shown, real),
-        _SHEET: _encoded(grid(shown, _SHOWN)),
+        _SHEET: encode_picture(grid(shown, _SHOWN)),
     }
     if recipe.upsampler in KERNELS:
         predicted = predicted_ratio(recipe.upsampler, frequency[1:])
@@ -138,17 +135,6 @@ def _quarter(pictures: NDArray[np.uint8]) -> Floats:
     return np.asarray(blocks.mean(axis=(2, 4)).reshape(count, -1), np.float64)
 
 
-def _encoded(sheet: NDArray[np.uint8]) -> str:
-    """A picture to be looked at, as text."""
-    stream = io.BytesIO()
-    Image.fromarray(sheet).save(stream, "WEBP", quality=90)
-    return base64.b64encode(stream.getvalue()).decode()
-
-
-def _decoded(text: str) -> NDArray[np.uint8]:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
-
-
 def figure(result: Result) -> Figure:
     """A row a generator: samples, difference of the mean spectra, difference along the diagonal."""
     rows = result["generators"]
@@ -158,7 +144,7 @@ def figure(result: Result) -> Figure:
     )
     size = result["size"]
     for number, (row, (left, middle, right)) in enumerate(zip(rows, panels, strict=True)):
-        left.imshow(_decoded(row[_SHEET]), aspect="equal")
+        left.imshow(decode_picture(row[_SHEET]), aspect="equal")
         left.set_axis_off()
         name = f"{row['family']}, {row['upsampler']}" if row["upsampler"] else row["family"]
         left.set_title(f"{name} ({row['train_seconds'] / 60:.0f} min)", fontsize=9, loc="left")
