@@ -10,8 +10,9 @@ import pytest
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, roc_auc_score
 
 from spectrace.errors import UsageError
-from spectrace.generators.tuning import TuningRecipe
+from spectrace.generators.tuning import Tuning, TuningRecipe
 from spectrace.learning import runs
+from spectrace.learning.optimisers import Stepper
 from spectrace.studies import counter_forensics_tables as module
 from spectrace.studies.counter_forensics import run_study
 from spectrace.studies.counter_forensics_tables import Measures, cost, figure
@@ -62,6 +63,8 @@ def test_cost_of_nothing_and_of_something():
 
 @pytest.mark.slow
 def test_the_whole_study_on_a_few_photographs(tmp_path, monkeypatch):
+    # The study takes detectors from their checkpoints; exporting four would take half of the test's time.
+    monkeypatch.setattr(runs, "export_onnx", lambda *_: None)
     settings = msgspec.structs.replace(
         Experiment.read(EXPERIMENT).chosen(quick=True),
         train=24,
@@ -95,5 +98,6 @@ def test_the_whole_study_on_a_few_photographs(tmp_path, monkeypatch):
     assert {panel.get_title()[:8] for panel in drawn.get_axes()} >= {"Balanced", "The dete", "Tuned ag"}
 
     # A second run finds every part done and says the same.
-    monkeypatch.setattr(runs, "export_onnx", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(Tuning, "advance", lambda self: pytest.fail("tuned again"))
+    monkeypatch.setattr(Stepper, "step", lambda *_: pytest.fail("trained again"))
     assert run_study(settings, Context(tmp_path, workers=0)) == result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import msgspec
@@ -12,13 +13,18 @@ from spectrace.errors import RecipeError
 from spectrace.learning.checkpoints import CHECKPOINT
 from spectrace.learning.network import DetectorNetwork, build_detector
 from spectrace.learning.recipes import Recipe
+from spectrace.learning.representations import LogDCT, Representation
 from spectrace.learning.runs import RECIPE
+
+SMOOTHING = 3.0
+"""Added to the DCT's magnitudes before the log where gradients are taken, in grey levels."""
 
 
 def frozen_detector(run: Path, size: int) -> DetectorNetwork:
     """The best epoch of a detector's training run, in evaluation mode, for pictures of one size.
 
-    The network takes float32 pixels in 0..255 as well as uint8, and passes gradients on to them.
+    The network takes float32 pixels in 0..255 as well as uint8, and passes gradients on to them; those of a
+    log-DCT are smoothed (:class:`Smoothed`).
 
     Args:
         run: folder that ``spectrace train`` wrote.
@@ -45,7 +51,32 @@ def frozen_detector(run: Path, size: int) -> DetectorNetwork:
             f"{run} looks at tiles of {recipe.tile} pixels, pictures have {size}: wanted the same"
         )
     detector.load_state_dict(weights)
+    if isinstance(detector.representation, LogDCT):
+        detector.representation = Smoothed(detector.representation)
     return detector.eval().requires_grad_(False)
+
+
+class Smoothed(Representation):
+    """The log-DCT with the gradient of another one, whose log does not run away near zero.
+
+    The log's own gradient, one over the coefficient, belongs to the few coefficients that happen to be nearly
+    zero, and leads nowhere: a detector that hides its gradients so looks robust and is not (Athalye et al.
+    2018, arXiv 1802.00420). Values are exactly the detector's.
+
+    Args:
+        exact: the detector's representation.
+    """
+
+    def __init__(self, exact: LogDCT) -> None:
+        super().__init__()
+        self.exact, self.smooth = exact, copy.deepcopy(exact)
+        self.smooth.log_epsilon = SMOOTHING
+
+    def forward(self, tiles: Tensor) -> Tensor:
+        """Pixels ``[N, 3, S, S]`` to standardised float32."""
+        smooth = self.smooth(tiles)
+        values: Tensor = self.exact(tiles).detach() + (smooth - smooth.detach())
+        return values
 
 
 def rounded(pixels: Tensor) -> Tensor:

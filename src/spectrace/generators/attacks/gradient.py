@@ -26,7 +26,7 @@ def perturb(
 ) -> Pixels:
     """Change pixels by at most ``bound`` so that the detector takes the pictures for photographs.
 
-    Of all steps, each picture keeps the one that misled the detector most.
+    Of all steps, each picture keeps the one that misled the detector most; none is left worse than it was.
 
     Args:
         pictures: uint8 [N, S, S, 3].
@@ -51,7 +51,8 @@ def _perturb(
     low, high = (start - bound).clamp(min=0.0), (start + bound).clamp(max=255.0)
     noise = (torch.rand(start.shape, generator=generator) * 2.0 - 1.0) * bound
     current = (start + noise).clamp(low, high)
-    best, least = start, torch.full((len(start),), torch.inf)
+    with torch.no_grad():
+        best, least = start, towards_camera(detector(start))
     for step in range(steps + 1):
         current.requires_grad_(True)
         seen = rounded(current)
