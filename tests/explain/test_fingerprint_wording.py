@@ -19,7 +19,7 @@ FOUND = FingerprintReport(
     strength_db=4.0,
     level_db=-0.3,
     bands=[Band(0.3, 0.5, -6.0, -9.5), Band(0.1, 0.15, 1.0, 1.2)],
-    spots=[Spot((0.0, 0.5), 14.0)],
+    spots=[Spot((0.0, 0.5), 8.0)],
     tail=Tail(-6.0, (-7.0, -5.0), -3.0, (-4.0, -2.0)),
     peaks=[Peak(2.0, (0.0, 0.5), 14.2, "upsampling", "mean-spectrum")],
     upsampling_factor=2,
@@ -41,7 +41,7 @@ def test_traces_are_described_with_cause_and_advice() -> None:
     text = " ".join(findings(FOUND))
     for wanted in (
         "4.0 dB on average",
-        "+14.0 dB at (0.00, 0.50)",
+        "+8.0 dB at (0.00, 0.50)",
         "−6.0 dB (95 % interval −7.0 to −5.0) and falls",
         "upsampling by 2",
         "90 of 100 (90 %, interval 82 to 95) of the samples",
@@ -57,7 +57,18 @@ def test_traces_are_described_with_cause_and_advice() -> None:
 @pytest.mark.parametrize(("strength", "word"), [(0.4, "Faint"), (1.5, "Clear"), (9.0, "Strong")])
 def test_strength_has_a_word(strength: float, word: str) -> None:
     assert headline(changed(strength_db=strength)).startswith(word)
-    assert headline(changed(bands=[])) == "Strong traces: at single frequencies"
+    assert headline(changed(bands=[], spots=[])) == "Strong traces: at single frequencies"
+
+
+def test_a_copy_at_half_a_cycle_is_named_where_it_stands_above_all() -> None:
+    copied = changed(spots=[Spot((0.3, 0.3), 40.0), Spot((0.5, 0.5), 28.3)])
+    assert (
+        headline(copied) == "Strong traces: +28.3 dB at (0.50, 0.50) cycles per pixel, a pattern of period 2"
+    )
+    assert any("copy of the low frequencies stands at (0.50, 0.50)" in line for line in causes(copied))
+    assert any("transposed" in line for line in advice(copied))
+    for spot in (Spot((0.5, 0.5), -28.3), Spot((0.45, 0.2), 28.3), Spot((0.5, 0.5), 9.0)):
+        assert "period" not in headline(changed(spots=[spot]))
 
 
 def test_none_near_and_a_surplus_in_the_tail() -> None:

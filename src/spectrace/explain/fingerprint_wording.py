@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spectrace.spectra.fingerprint_report import Band, FingerprintReport, Outcome, Prints
+from spectrace.spectra.fingerprint_report import Band, FingerprintReport, Outcome, Prints, Spot
 
 _CAUSES = {
     "zero-insertion": (
@@ -21,6 +21,12 @@ _CAUSES = {
         "software: hardly anything is left at the highest frequencies."
     ),
 }
+_COPY = (
+    "A copy of the low frequencies stands at {place}: upsampling by 2 that nothing smooths away, as in "
+    "transposed convolutions and sub-pixel layers, or weights that differ between even and odd pixels."
+)
+_COPY_DB = 6.0
+_HALF = 0.49
 _MISSING = (
     "Power is missing at the highest frequencies. That comes from a smoothing upsampler, from a loss that "
     "averages (L1, L2, autoencoders), or from resizing, denoising or compressing the samples."
@@ -38,8 +44,25 @@ def headline(report: FingerprintReport) -> str:
     if report.outcome is Outcome.NOTHING:
         return "Nothing found"
     strength = "Faint" if report.strength_db < 1 else "Clear" if report.strength_db < 3 else "Strong"
+    copy = copied(report)
+    if copy is not None:
+        return f"{strength} traces: {decibels(copy.difference_db)} at {_place(copy)}, a pattern of period 2"
     where = f": {band_text(report.bands[0])}" if report.bands else ": at single frequencies"
     return f"{strength} traces{where}"
+
+
+def copied(report: FingerprintReport) -> Spot | None:
+    """The strongest surplus at half a cycle per pixel, where upsampling by 2 copies the low frequencies.
+
+    None where it is below 6 dB or below what the bands differ by.
+    """
+    least = max([_COPY_DB, *(abs(band.largest_db) for band in report.bands)])
+    found = (spot for spot in report.spots if max(spot.frequency) > _HALF and spot.difference_db >= least)
+    return next(found, None)
+
+
+def _place(spot: Spot) -> str:
+    return f"({spot.frequency[0]:.2f}, {spot.frequency[1]:.2f}) cycles per pixel"
 
 
 def band_text(band: Band) -> str:
@@ -148,6 +171,9 @@ def causes(report: FingerprintReport) -> list[str]:
             f"No known fingerprint is near: the nearest, “{best.name}”, has a similarity of "
             f"{best.similarity:.2f}, below {report.threshold:.2f}."
         )
+    copy = copied(report)
+    if copy is not None and not (near and near[0].family == "zero-insertion"):
+        lines.append(_COPY.format(place=_place(copy)))
     if _tail_sign(report) < 0:
         lines.append(_MISSING)
     elif _tail_sign(report) > 0:
@@ -179,7 +205,7 @@ def advice(report: FingerprintReport) -> list[str]:
         )
         return lines
     family = report.near[0].family if report.near else ""
-    if family == "zero-insertion" or _tail_sign(report) > 0:
+    if family == "zero-insertion" or copied(report) is not None or _tail_sign(report) > 0:
         lines.append(
             "Replace transposed convolutions and sub-pixel layers by a resize (nearest or bilinear) and a "
             "convolution, or take a kernel size that is a multiple of the stride."

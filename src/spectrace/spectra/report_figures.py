@@ -5,6 +5,7 @@ matplotlib is imported only when a figure is drawn, and only its file-writing ha
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -169,7 +170,7 @@ def known_figure(report: FingerprintReport, nearest: KnownFingerprint, theme: Th
         (axes[1], nearest.grid, nearest.name),
     ):
         _image(figure, axis, grid, _QUADRANT, "difference (dB)", vmin=-reach, vmax=reach, cmap="RdBu_r")
-        axis.set_title(title, fontsize=10)
+        axis.set_title(textwrap.fill(title, 28), fontsize=10)
     return _dressed(figure, list(axes), "Against photographs, one quadrant", theme)
 
 
