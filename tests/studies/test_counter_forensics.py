@@ -16,6 +16,7 @@ from spectrace.learning.optimisers import Stepper
 from spectrace.studies import counter_forensics_tables as module
 from spectrace.studies.counter_forensics import run_study
 from spectrace.studies.counter_forensics_tables import Measures, cost, figure
+from spectrace.studies.encoding import decode_picture
 from spectrace.studies.registry import Context, Experiment
 
 EXPERIMENT = Path(__file__).resolve().parents[2] / "experiments" / "counter-forensics.toml"
@@ -93,7 +94,7 @@ def test_the_whole_study_on_a_few_photographs(tmp_path, monkeypatch):
         assert first["frozen"] == result["table"][kind][3 if kind == "patch" else 4]
         assert first[f"{other}, never attacked"] == result["table"][other][3 if kind == "patch" else 4]
         assert first["trained anew, first samples"] == result["table"][f"{kind}, trained anew"][0]
-        assert Path(result["strips"][kind]).is_file()
+        assert decode_picture(result["strips"][kind]).shape == (3 * 32, 8 * 32, 3)
     drawn = figure(result)
     assert {panel.get_title()[:8] for panel in drawn.get_axes()} >= {"Balanced", "The dete", "Tuned ag"}
 

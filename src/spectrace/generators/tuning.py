@@ -45,10 +45,10 @@ class TuningRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         seed: of the noise.
     """
 
-    steps: Annotated[int, Meta(ge=1)] = 500
+    steps: Annotated[int, Meta(ge=1)] = 300
     weight: Annotated[float, Meta(ge=0.0)] = 0.1
     learning_rate: Annotated[float, Meta(gt=0.0)] = 2e-4
-    batch: Annotated[int, Meta(ge=1)] = 32
+    batch: Annotated[int, Meta(ge=1)] = 16
     seed: Annotated[int, Meta(ge=0)] = 0
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from PIL import Image
 
 from spectrace.corpora.rows import CAMERA
 from spectrace.errors import UsageError
@@ -33,7 +32,8 @@ from spectrace.learning.recipes import (
 )
 from spectrace.studies.attribution_pictures import PHOTOGRAPH, Counts, read_pictures, split_names
 from spectrace.studies.counter_forensics_parts import SAMPLES, Bench, Round
-from spectrace.studies.counter_forensics_tables import Column, Measures, cost, figure
+from spectrace.studies.counter_forensics_tables import MAGNIFIED, Column, Measures, cost, figure
+from spectrace.studies.encoding import encode_picture
 from spectrace.studies.pieces import TEST, photographs_of, real_pictures, trained_generator
 from spectrace.studies.registry import Context, Result, register_study
 
@@ -41,7 +41,6 @@ KINDS = {"patch": "pixels", "frequency": "log-dct"}
 """Kinds of detectors, and what each sees."""
 
 _SHOWN = 8
-_MAGNIFIED = 10
 
 Chains = dict[str, list[list[Round]]]
 """By kind of detector and seed: the generator as it is, then as it was tuned in each round."""
@@ -224,14 +223,11 @@ def _rounds(kind: str, chains: Chains, bench: Bench, measures: Measures) -> list
 
 
 def _strip(kind: str, chains: Chains, bench: Bench) -> str:
-    """Samples before and after the first round, and their difference; gives the picture's path."""
-    chain = chains[kind][0]
-    old, new = (bench.samples(one.generator)[:_SHOWN] for one in chain[:2])
-    difference = 128.0 + _MAGNIFIED * (new.astype(np.float64) - old)
+    """Samples before and after the first round, and their difference, as text."""
+    old, new = (bench.samples(one.generator)[:_SHOWN] for one in chains[kind][0][:2])
+    difference = 128.0 + MAGNIFIED * (new.astype(np.float64) - old)
     rows = np.concatenate([old, new, np.clip(difference, 0, 255).astype(np.uint8)])
-    path = bench.context.folder / f"strip-{chain[1].generator.name}.png"
-    Image.fromarray(grid(rows, _SHOWN)).save(path)
-    return path.as_posix()
+    return encode_picture(grid(rows, _SHOWN))
 
 
 register_study("counter-forensics", Settings, figure=figure)(run_study)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from spectrace.evaluation import kernels
 from spectrace.evaluation.bootstrap import resampled_weights
@@ -16,6 +15,7 @@ from spectrace.evaluation.kernels import Kernel
 from spectrace.generators.attacks import Pixels
 from spectrace.generators.quality import psnr, ssim
 from spectrace.studies.counter_forensics_parts import scores
+from spectrace.studies.encoding import decode_picture
 from spectrace.studies.registry import Result
 from spectrace.studies.resampling import bounds
 
@@ -25,6 +25,9 @@ MEASURES: dict[str, Kernel] = {
     "average_precision": kernels.average_precision,
 }
 """Of mean logits; a logit of 0 is the natural threshold."""
+
+MAGNIFIED = 10
+"""How much larger the differences between samples are drawn."""
 
 _RESAMPLES = 1000
 
@@ -99,16 +102,13 @@ def cost(before: Pixels, after: Sequence[Pixels]) -> dict[str, float | None]:
 
 def figure(result: Result) -> Figure:
     """Detectors by attacks, what rounds of tuning did, and samples before and after."""
-    drawn = Figure(figsize=(14.0, 10.5), layout="constrained")
-    panels: Any = drawn.subplot_mosaic(
-        [["table", "table", "rounds"], ["patch", "patch", "frequency"]],
-        width_ratios=[1, 0.55, 1.2],
-        height_ratios=[1.15, 1],
-    )
+    drawn = Figure(figsize=(15.0, 9.5), layout="constrained")
+    places: Any = [["table"] * 5 + ["rounds"] * 3, ["patch"] * 4 + ["frequency"] * 4]
+    panels: Any = drawn.subplot_mosaic(places, height_ratios=[1.8, 1])
     _draw_table(drawn, panels["table"], result)
     _draw_rounds(panels["rounds"], result["rounds"])
-    for kind, path in result["strips"].items():
-        _draw_strip(panels[kind], kind, Path(path))
+    for kind, strip in result["strips"].items():
+        _draw_strip(panels[kind], kind, strip)
     drawn.suptitle("How far a generator's traces can be hidden, and what a detector trained anew finds")
     return drawn
 
@@ -163,11 +163,12 @@ def _draw_rounds(panel: Any, rounds: dict[str, list[dict[str, Any]]]) -> None:
     panel.legend(fontsize=8)
 
 
-def _draw_strip(panel: Any, kind: str, path: Path) -> None:
-    panel.set_title(f"Tuned against the {kind} detector: old, new, 10 x difference", fontsize=11)
+def _draw_strip(panel: Any, kind: str, strip: str) -> None:
+    panel.imshow(decode_picture(strip))
+    panel.set_title(
+        f"Tuned against the {kind} detector: before, after, difference x {MAGNIFIED}", fontsize=11
+    )
     panel.set_axis_off()
-    if path.is_file():
-        panel.imshow(np.asarray(Image.open(path)))
 
 
 def _rounded(value: Any) -> float:

@@ -15,7 +15,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.argument("generator", type=_FOLDER)
 @click.argument("detector", type=_FOLDER)
 @click.option("-o", "--out", type=_FOLDER, required=True, help="Folder of the tuned generator.")
-@click.option("--steps", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option("--steps", type=click.IntRange(min=1), default=300, show_default=True)
 @click.option(
     "--weight",
     type=click.FloatRange(min=0.0),
