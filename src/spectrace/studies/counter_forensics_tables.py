@@ -160,7 +160,7 @@ def _draw_rounds(panel: Any, rounds: dict[str, list[dict[str, Any]]]) -> None:
     panel.set_title(
         "The detector that the generator was tuned against,\nand the one trained anew", fontsize=11
     )
-    panel.legend(fontsize=8)
+    panel.legend(fontsize=8, loc="center right")
 
 
 def _draw_strip(panel: Any, kind: str, strip: str) -> None:
