@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from spectrace.generators.families.discrepancy import Discrepancy
-from spectrace.generators.families.parts import LATENT, convolutional_generator, strided_critic
+from spectrace.generators.families.parts import LATENT, residual_generator, strided_critic
 from spectrace.generators.families.registry import register_family
 from spectrace.generators.recipe import GeneratorRecipe
 
@@ -32,12 +32,12 @@ class CramerGAN(Discrepancy):
     upsampler="transposed",
     width=8,
     batch=16,
-    steps=2500,
+    steps=1000,
 )
 def build(recipe: GeneratorRecipe) -> CramerGAN:
     """Fresh networks."""
     return CramerGAN(
-        convolutional_generator(recipe.size, recipe.width, recipe.upsampler),
+        residual_generator(recipe.size, recipe.width, recipe.upsampler),
         strided_critic(recipe.size, 2 * recipe.width, _OUTPUTS, norm="equalised"),
         LATENT,
         rates=(5e-4, 4e-3),

@@ -35,7 +35,7 @@ class MMDGAN(Discrepancy):
 
 
 @register_family(
-    "mmdgan", "maximum mean discrepancy, 16 outputs", upsampler="bilinear", width=8, batch=16, steps=2000
+    "mmdgan", "maximum mean discrepancy, 16 outputs", upsampler="bilinear", width=8, batch=16, steps=1000
 )
 def build(recipe: GeneratorRecipe) -> MMDGAN:
     """Fresh networks."""
