@@ -20,10 +20,10 @@ from spectrace.learning.progress import Silent
 from spectrace.spectra.upsampling import KERNELS
 from spectrace.studies import attribution
 from spectrace.studies.attribution import Settings, figure, run_study
-from spectrace.studies.attribution_pictures import PHOTOGRAPH, Counts, Source, write_pictures
 from spectrace.studies.attribution_tables import Attributed, Shown, tables
 from spectrace.studies.encoding import decode_map, encode_map
 from spectrace.studies.registry import Context, Experiment
+from spectrace.studies.source_pictures import PHOTOGRAPH, Counts, Source, write_pictures
 
 EXPERIMENT = Path(__file__).resolve().parents[2] / "experiments" / "attribution.toml"
 CLASSES = ["camera", "a", "b"]

@@ -23,11 +23,11 @@ from spectrace.spectra.linear import weight_map
 from spectrace.spectra.transforms import log_dct
 from spectrace.studies.attribution_figure import figure
 from spectrace.studies.attribution_methods import Networks, Outcome, Trial, accuracy_of, representations_of
-from spectrace.studies.attribution_pictures import PHOTOGRAPH, Counts, Source, read_pictures, write_pictures
 from spectrace.studies.attribution_tables import Attributed, Shown, tables
 from spectrace.studies.encoding import encode_map
 from spectrace.studies.pieces import TEST, photographs_of, real_pictures, trained_generator
 from spectrace.studies.registry import Context, Result, register_study
+from spectrace.studies.source_pictures import PHOTOGRAPH, Counts, Source, read_pictures, write_pictures
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -25,8 +25,8 @@ from spectrace.learning.recipes import (
     RepresentationRecipe,
 )
 from spectrace.learning.runs import MODEL, run
-from spectrace.studies.attribution_pictures import read_pictures, split_names
 from spectrace.studies.registry import Context
+from spectrace.studies.source_pictures import read_pictures, split_names
 
 NETWORKS = {"linear": "linear", "cnn": "frank-cnn"}
 """Network by method."""
@@ -83,7 +83,7 @@ class Trial:
     """What all methods are trained and tested on.
 
     Attributes:
-        manifest: with the splits of every seed (:func:`.attribution_pictures.split_names`).
+        manifest: with the splits of every seed (:func:`.source_pictures.split_names`).
         classes: camera first, then the generators in order.
         tests: uint8 ``[N, S, S, 3]``.
         networks: how they are trained.

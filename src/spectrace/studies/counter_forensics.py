@@ -30,12 +30,12 @@ from spectrace.learning.recipes import (
     Recipe,
     RepresentationRecipe,
 )
-from spectrace.studies.attribution_pictures import PHOTOGRAPH, Counts, read_pictures, split_names
 from spectrace.studies.counter_forensics_parts import SAMPLES, Bench, Round
 from spectrace.studies.counter_forensics_tables import MAGNIFIED, Column, Measures, cost, figure
 from spectrace.studies.encoding import encode_picture
 from spectrace.studies.pieces import TEST, photographs_of, real_pictures, trained_generator
 from spectrace.studies.registry import Context, Result, register_study
+from spectrace.studies.source_pictures import PHOTOGRAPH, Counts, read_pictures, split_names
 
 KINDS = {"patch": "pixels", "frequency": "log-dct"}
 """Kinds of detectors, and what each sees."""

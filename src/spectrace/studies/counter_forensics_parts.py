@@ -20,15 +20,15 @@ from spectrace.generators.sampler import GENERATOR, Sampler, write_samples
 from spectrace.generators.tuning import TuningRecipe, tune_generator
 from spectrace.learning.recipes import Recipe
 from spectrace.learning.runs import run
-from spectrace.studies.attribution_pictures import (
+from spectrace.studies.pieces import TEST
+from spectrace.studies.registry import Context
+from spectrace.studies.source_pictures import (
     Counts,
     Source,
     read_pictures,
     split_names,
     write_pictures,
 )
-from spectrace.studies.pieces import TEST
-from spectrace.studies.registry import Context
 
 SAMPLES = "samples"
 """Name of the generated class."""

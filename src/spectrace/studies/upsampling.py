@@ -28,10 +28,10 @@ from spectrace.learning.recipes import FORBIDDEN_SPLIT
 from spectrace.spectra.profiles import diagonal_profile
 from spectrace.spectra.transforms import log_dct
 from spectrace.studies.attribution_methods import Networks, Trial
-from spectrace.studies.attribution_pictures import PHOTOGRAPH, Counts, Source, read_pictures, write_pictures
 from spectrace.studies.pieces import TEST, photographs_of, real_pictures, trained_generator
 from spectrace.studies.registry import Context, Result, register_study
 from spectrace.studies.resampling import bounds
+from spectrace.studies.source_pictures import PHOTOGRAPH, Counts, Source, read_pictures, write_pictures
 
 _RESAMPLES = 1000
 _FIGURES: dict[str, Kernel] = {"accuracy": kernels.balanced_accuracy(0.0), "auroc": kernels.auroc}

@@ -1,4 +1,4 @@
-"""The pictures of the study ``attribution``: pieces of photographs and samples of generators, all PNG."""
+"""Pictures by source, which studies share: pieces of photographs and samples of generators, all PNG."""
 
 from __future__ import annotations
 
