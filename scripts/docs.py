@@ -159,6 +159,80 @@ def _patch_speed(path: Path) -> str:
     return "\n".join(lines)
 
 
+def _generators(path: Path) -> str:
+    """One row a generator: what it is, and how its spectrum follows its upsampler's kernel."""
+    lines = [
+        "| family | upsampler | steps of batch | minutes | period 2 or 4 in the mean spectrum "
+        "| agreement with the kernel |",
+        "|---|---|---|---:|---|---:|",
+    ]
+    for row in json.loads(path.read_text())["result"]["generators"]:
+        peaks = [peak.split(" over")[0] for peak in row["peaks"] if peak.startswith(("period 2", "period 4"))]
+        agreement = f"{row['agreement']:+.2f}" if "agreement" in row else ""
+        lines.append(
+            f"| {row['family']} | {row['upsampler']} | {row['steps']} of {row['batch']} "
+            f"| {row['train_seconds'] / 60:.0f} | {'; '.join(peaks)} | {agreement} |"
+        )
+    return "\n".join(lines)
+
+
+def _upsampling(path: Path) -> str:
+    """Accuracy and AUROC on pixels and on the DCT, and what the DCT gains."""
+    columns = ("pixels", "log-dct", "gain")
+    parts = []
+    for measure, title in (("accuracy", "accuracy"), ("auroc", "AUROC")):
+        lines = [f"| {title}, ridge | pixels | log-DCT | gain |", "|---|---:|---:|---:|"]
+        for row in json.loads(path.read_text())["result"]["upsamplers"]:
+            cells = [_bounds(row[measure][name], "+.3f" if name == "gain" else ".3f") for name in columns]
+            lines.append(f"| {row['upsampler']} | " + " | ".join(cells) + " |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _attribution(path: Path) -> str:
+    """Accuracy and AUROC of the unknown source, by method and representation."""
+    result = json.loads(path.read_text())["result"]
+    unknown = result["unknown"]
+    lines = [
+        "| method | sees | accuracy | " + " | ".join(f"AUROC, {name} unknown" for name in unknown) + " |",
+        "|---|---|---:|" + "---:|" * len(unknown),
+    ]
+    for row in result["methods"]:
+        cells = [_bounds(row["accuracy"]), *(_bounds(row["unknown_auroc"][name]) for name in unknown)]
+        lines.append(f"| {row['method']} | {row['representation']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _counter_forensics(path: Path) -> str:
+    """Accuracy of every detector against every attack, and what each costs."""
+    result = json.loads(path.read_text())["result"]
+    names = list(result["table"])
+    lines = ["| attack | PSNR | SSIM | " + " | ".join(names) + " |", "|---|---:|---:|" + "---:|" * len(names)]
+    for number, attack in enumerate(result["attacks"]):
+        name = f"{attack['name']}, at {attack['aimed_at']}" if attack["aimed_at"] else attack["name"]
+        psnr = "" if attack["psnr"] is None else f"{attack['psnr']:.1f}"
+        cells = [_bounds(result["table"][detector][number]["accuracy"], ".2f") for detector in names]
+        lines.append(f"| {name} | {psnr} | {attack['ssim']:.2f} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _tuning_rounds(path: Path) -> str:
+    """Accuracy before and after each round of tuning, and of the detector trained anew."""
+    rounds = json.loads(path.read_text())["result"]["rounds"]
+    lines = [
+        "| tuned against | round | PSNR | SSIM | before | after | the other kind | trained anew |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for kind, rows in rounds.items():
+        for number, row in enumerate(rows, start=1):
+            (other,) = (name for name in row if name.endswith("never attacked"))
+            cells = [_bounds(row[name]["accuracy"]) for name in ("before", "frozen", other, "trained anew")]
+            lines.append(
+                f"| {kind} | {number} | {row['psnr']:.1f} | {row['ssim']:.2f} | " + " | ".join(cells) + " |"
+            )
+    return "\n".join(lines)
+
+
 def _bounds(cell: dict[str, float], form: str = ".3f") -> str:
     value, low, high = (format(cell[name], form) for name in ("value", "low", "high"))
     return f"{value} ({low} to {high})"
@@ -173,6 +247,11 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "left-half": _left_half,
     "cross-manipulation": _cross_manipulation,
     "patch-speed": _patch_speed,
+    "generators": _generators,
+    "upsampling": _upsampling,
+    "attribution": _attribution,
+    "counter-forensics": _counter_forensics,
+    "tuning-rounds": _tuning_rounds,
 }
 
 if __name__ == "__main__":

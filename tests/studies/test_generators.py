@@ -29,7 +29,8 @@ def test_samples_and_spectra_of_each(tmp_path):
     result = run_study(settings, Context(tmp_path))
     rows = result["generators"]
     assert [row["family"] for row in rows] == ["dcgan", "mixture", "autoencoder"]
-    assert ["predicted" in row for row in rows] == [True, False, False]
+    assert ["predicted" in row for row in rows] == [True, False, True]
+    assert all(-1 <= row["agreement"] <= 1 for row in rows if "predicted" in row)
     for row in rows:
         assert len(row["difference"]) == 16
         assert decode_map(row["power_difference_db"]).shape == (16, 16)

@@ -28,6 +28,9 @@ _SHOWN = 12
 _SHOWN_SEED = 1
 _DIGITS = 4
 _SHEET = "sheet"
+_LEARNED = {"transposed": "zero-insertion", "pixel-shuffle": "zero-insertion"}
+"""Kernels that upsamplers with weights of their own start from: none at all."""
+_UPPER = 0.25  # cycles per pixel: what upsampling by 2 has to make up
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -104,9 +107,12 @@ def _row(
         "nearest_photograph_psnr": _nearest(shown, real),
         _SHEET: encode_picture(grid(shown, _SHOWN)),
     }
-    if recipe.upsampler in KERNELS:
-        predicted = predicted_ratio(recipe.upsampler, frequency[1:])
+    kernel = _LEARNED.get(recipe.upsampler, recipe.upsampler)
+    if kernel in KERNELS:
+        predicted = predicted_ratio(kernel, frequency[1:])
+        upper = frequency[1:] > _UPPER
         row["predicted"] = [round(float(value), _DIGITS) for value in predicted]
+        row["agreement"] = round(float(np.corrcoef(predicted[upper], found[1:][upper])[0, 1]), _DIGITS)
     return row
 
 
