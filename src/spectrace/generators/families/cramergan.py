@@ -1,8 +1,8 @@
 """Cramér GAN: the energy distance of a critic's outputs (Bellemare et al. 2017, arXiv 1705.10743).
 
 Differences from the published one: smaller networks, a residual generator, one step of an equalised critic
-(Karras et al. 2018) for each of the generator in place of five, a lighter penalty, and all pairs of a batch in
-every mean, so that the witness function needs no stand-in.
+(Karras et al. 2018) for each of the generator in place of five, and all pairs of a batch in every mean, so
+that the witness function needs no stand-in.
 """
 
 from __future__ import annotations
