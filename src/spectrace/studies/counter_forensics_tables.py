@@ -138,13 +138,15 @@ def _label(column: dict[str, Any]) -> str:
 
 
 def _draw_rounds(panel: Any, rounds: dict[str, list[dict[str, Any]]]) -> None:
-    for (kind, found), colour in zip(rounds.items(), ("tab:blue", "tab:orange"), strict=True):
-        numbers = range(1, len(found) + 1)
+    for (kind, found), colour, shift in zip(
+        rounds.items(), ("tab:blue", "tab:orange"), (-0.06, 0.06), strict=True
+    ):
+        numbers = np.arange(1, len(found) + 1)
         for what, style in (("frozen", "o--"), ("trained anew", "s-")):
             cells = [one[what]["accuracy"] for one in found]
             values = np.array([[cell["value"], cell["low"], cell["high"]] for cell in cells])
             panel.errorbar(
-                numbers,
+                numbers + shift,  # side by side, so that equal values do not hide each other
                 values[:, 0],
                 yerr=np.clip([values[:, 0] - values[:, 1], values[:, 2] - values[:, 0]], 0.0, None),
                 fmt=style,
@@ -154,6 +156,7 @@ def _draw_rounds(panel: Any, rounds: dict[str, list[dict[str, Any]]]) -> None:
             )
     panel.axhline(0.5, color="grey", linewidth=0.8, linestyle=":", label="guessing")
     panel.set_xticks(numbers)
+    panel.set_xlim(0.5, len(numbers) + 0.5)
     panel.set_ylim(0.35, 1.03)
     panel.set_xlabel("round of tuning")
     panel.set_ylabel("balanced accuracy (95 % interval)")
