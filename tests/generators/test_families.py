@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spectrace.generators.export import export_generator
-from spectrace.generators.families import Family, build_family, family_names, registry, resolve
+from spectrace.generators.families import Family, build_family, diffusion, family_names, registry, resolve
 from spectrace.generators.families.cramergan import CramerGAN
 from spectrace.generators.families.discrepancy import discrepancy
 from spectrace.generators.families.mmdgan import MMDGAN
@@ -42,6 +42,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def few_steps_of_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them is a copy of the network in the exported graph."""
+    monkeypatch.setattr(diffusion, "SAMPLING_STEPS", 3)
 
 
 @pytest.fixture(scope="module")
