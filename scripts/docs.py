@@ -161,17 +161,26 @@ def _patch_speed(path: Path) -> str:
 
 def _generators(path: Path) -> str:
     """One row a generator: what it is, and how its spectrum follows its upsampler's kernel."""
+    document = json.loads(path.read_text())["result"]["generators"]
+    bands = next(list(row["bands"]) for row in document if "bands" in row)
     lines = [
-        "| family | upsampler | steps of batch | minutes | period 2 or 4 in the mean spectrum "
-        "| agreement with the kernel |",
-        "|---|---|---|---:|---|---:|",
+        "| family | upsampler | steps of batch | minutes | "
+        + " | ".join(f"{band}: kernel alone | found" for band in bands)
+        + " | strongest peak of the mean spectrum |",
+        "|---|---|---|---:|" + "---:|---:|" * len(bands) + "---|",
     ]
-    for row in json.loads(path.read_text())["result"]["generators"]:
-        peaks = [peak.split(" over")[0] for peak in row["peaks"] if peak.startswith(("period 2", "period 4"))]
-        agreement = f"{row['agreement']:+.2f}" if "agreement" in row else ""
+    for row in document:
+        cells = [
+            f"{row['bands'][band][name]:+.1f}" if "bands" in row else ""
+            for band in bands
+            for name in ("kernel", "found")
+        ]
+        peak = row["peaks"][0].removesuffix(" over its neighbourhood") if row["peaks"] else ""
+        minutes = f"{row['train_seconds'] / 60:.0f}"
         lines.append(
-            f"| {row['family']} | {row['upsampler']} | {row['steps']} of {row['batch']} "
-            f"| {row['train_seconds'] / 60:.0f} | {'; '.join(peaks)} | {agreement} |"
+            f"| {row['family']} | {row['upsampler']} | {row['steps']} of {row['batch']} | {minutes} | "
+            + " | ".join(cells)
+            + f" | {peak} |"
         )
     return "\n".join(lines)
 

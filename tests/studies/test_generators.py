@@ -30,7 +30,9 @@ def test_samples_and_spectra_of_each(tmp_path):
     rows = result["generators"]
     assert [row["family"] for row in rows] == ["dcgan", "mixture", "autoencoder"]
     assert ["predicted" in row for row in rows] == [True, False, True]
-    assert all(-1 <= row["agreement"] <= 1 for row in rows if "predicted" in row)
+    assert all(set(row["bands"]) == {"0.25 to 0.45", "0.45 to 0.5"} for row in rows if "predicted" in row)
+    nearest = rows[0]["bands"]["0.45 to 0.5"]
+    assert nearest["kernel"] < -1  # its null at half a cycle per pixel
     for row in rows:
         assert len(row["difference"]) == 16
         assert decode_map(row["power_difference_db"]).shape == (16, 16)

@@ -30,7 +30,8 @@ _DIGITS = 4
 _SHEET = "sheet"
 _LEARNED = {"transposed": "zero-insertion", "pixel-shuffle": "zero-insertion"}
 """Kernels that upsamplers with weights of their own start from: none at all."""
-_UPPER = 0.25  # cycles per pixel: what upsampling by 2 has to make up
+_BANDS = ((0.25, 0.45), (0.45, 0.5))
+"""In cycles per pixel: what upsampling by 2 has to make up, and where kernels have their null."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -110,9 +111,15 @@ def _row(
     kernel = _LEARNED.get(recipe.upsampler, recipe.upsampler)
     if kernel in KERNELS:
         predicted = predicted_ratio(kernel, frequency[1:])
-        upper = frequency[1:] > _UPPER
         row["predicted"] = [round(float(value), _DIGITS) for value in predicted]
-        row["agreement"] = round(float(np.corrcoef(predicted[upper], found[1:][upper])[0, 1]), _DIGITS)
+        row["bands"] = {
+            f"{low:g} to {high:g}": {
+                name: round(float(values[1:][inside].mean()), 2)
+                for name, values in (("kernel", np.append(0.0, predicted)), ("found", found))
+            }
+            for low, high in _BANDS
+            if (inside := (frequency[1:] >= low) & (frequency[1:] < high)).any()
+        }
     return row
 
 
@@ -144,7 +151,7 @@ def _quarter(pictures: NDArray[np.uint8]) -> Floats:
 def figure(result: Result) -> Figure:
     """A row a generator: samples, difference of the mean spectra, difference along the diagonal."""
     rows = result["generators"]
-    drawn = Figure(figsize=(15.0, 1.55 * len(rows) + 1.2), layout="constrained")
+    drawn = Figure(figsize=(12.5, 1.3 * len(rows) + 1.2), layout="constrained")
     panels: Any = drawn.subplots(
         len(rows), 3, squeeze=False, gridspec_kw={"width_ratios": [_SHOWN * 0.95, 1.5, 3.2]}
     )
