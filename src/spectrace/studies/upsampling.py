@@ -195,9 +195,9 @@ def figure(result: Result) -> Figure:
     left.axhline(0.5, color="grey", linestyle=":", linewidth=1)
     left.text(-0.45, 0.51, "guessing", color="grey", fontsize=8)
     left.set_xticks(range(len(rows)), [row["upsampler"] for row in rows])
-    left.set(ylim=(0, 1.05), xlabel="upsampler of the generator", ylabel="accuracy, classes alike")
+    left.set(ylim=(0, 1.18), xlabel="upsampler of the generator", ylabel="accuracy, classes alike")
     left.set_title("Ridge regression, photographs against samples")
-    left.legend(loc="lower right", framealpha=1.0)
+    left.legend(loc="upper center", ncols=2)
     for name, diagonal in result["diagonal_log_dct"].items():
         frequency = np.arange(len(diagonal)) / (2 * len(diagonal))
         camera = name == CAMERA
