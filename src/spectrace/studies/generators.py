@@ -105,7 +105,7 @@ def _row(
         "difference": [round(float(value), _DIGITS) for value in found],
         "power_difference_db": encode_map(_power(of_made) - _power(of_real)),
         "peaks": [peak.label for peak in find_mean_peaks(_power(of_made), len(made), jpeg=False)],
-        "nearest_photograph_psnr": _nearest(shown, real),
+        "nearest_photograph_psnr": nearest_psnr(shown, real),
         _SHEET: encode_picture(grid(shown, _SHOWN)),
     }
     kernel = _LEARNED.get(recipe.upsampler, recipe.upsampler)
@@ -132,7 +132,7 @@ def _power(fingerprint: Fingerprint) -> Floats:
     return np.asarray(fingerprint.log_power.mean[0], np.float64)
 
 
-def _nearest(shown: NDArray[np.uint8], real: NDArray[np.uint8]) -> float:
+def nearest_psnr(shown: NDArray[np.uint8], real: NDArray[np.uint8]) -> float:
     """PSNR in dB between the sample and the photograph that are most alike, at a quarter of the size.
 
     High where a generator gives back a photograph that it was trained on.
