@@ -94,6 +94,7 @@ class Autoencoder(nn.Module):
                 autoencoder.load_state_dict(saved["weights"])
         except Exception as error:  # torch raises whatever the unpickler meets
             raise ModelError(
-                f"{path} is no autoencoder of Spectrace ({error!r:.120}): train it again"
+                f"{path} is no autoencoder of Spectrace ({error!r:.120}): make one with "
+                "`spectrace generate train autoencoder`"
             ) from error
         return autoencoder.eval()
