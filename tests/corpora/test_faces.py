@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import binary_dilation
@@ -20,10 +20,13 @@ from spectrace.corpora.masks import read_mask
 from spectrace.errors import ManifestError, UsageError
 
 
+@settings(deadline=None)  # the first example imports
 @given(st.integers(0, 2**32 - 1), st.integers(3, 9))
 def test_similarity_is_scikit_images(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     source, target = rng.normal(0, 50, (2, count, 2))
+    spread = np.linalg.svd((target - target.mean(0)).T @ (source - source.mean(0)), compute_uv=False)
+    assume(spread[1] > 1e-3 * spread[0])  # else a turn and its mirror image fit alike
     wanted = SimilarityTransform.from_estimate(source, target)
     np.testing.assert_allclose(similarity(source, target), wanted.params[:2], atol=1e-8)
 
