@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import binary_dilation
@@ -20,7 +20,6 @@ from spectrace.corpora.masks import read_mask
 from spectrace.errors import ManifestError, UsageError
 
 
-@settings(deadline=None)  # the first example imports
 @given(st.integers(0, 2**32 - 1), st.integers(3, 9))
 def test_similarity_is_scikit_images(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
