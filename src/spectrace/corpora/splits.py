@@ -12,7 +12,25 @@ from collections.abc import Mapping
 
 from spectrace.errors import UsageError
 
+FORBIDDEN_SPLIT = "unseen"
+"""Kept for the last measurement: nothing is trained, chosen or calibrated on it."""
+
 _SPAN = 2**64
+
+
+def refuse_forbidden(*splits: str) -> None:
+    """Nothing, unless one of the splits is kept for the last measurement.
+
+    Raises:
+        UsageError: one is.
+
+    Example:
+        >>> refuse_forbidden("train", "unseen")
+        Traceback (most recent call last):
+        spectrace.errors.UsageError: the split 'unseen' is kept for the last measurement: name another one
+    """
+    if FORBIDDEN_SPLIT in splits:
+        raise UsageError(f"the split {FORBIDDEN_SPLIT!r} is kept for the last measurement: name another one")
 
 
 def shares_of(val: float = 0.125, test: float = 0.0) -> dict[str, float]:

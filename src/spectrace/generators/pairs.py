@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from spectrace.corpora.manifest import Manifest, Row
+from spectrace.corpora.splits import FORBIDDEN_SPLIT
 from spectrace.errors import ImageError, ManifestError, UsageError
 from spectrace.generators.aligned import MANIFEST
 from spectrace.images.codecs import encode_jpeg
@@ -22,7 +23,6 @@ from spectrace.images.encodings import Encoding
 from spectrace.images.perturbations import Perturbation, parse
 from spectrace.learning.pairs import CAMERA, Reconstructor, Tap
 from spectrace.learning.pictures import Photograph, TooSmallError
-from spectrace.learning.recipes import FORBIDDEN_SPLIT
 
 KEEP = "keep"
 SETTINGS = "pairs.json"

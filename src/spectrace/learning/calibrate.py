@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from spectrace.corpora.manifest import Manifest
+from spectrace.corpora.splits import FORBIDDEN_SPLIT
 from spectrace.detectors.calibration import balanced_weights, fit_platt, fit_thresholds
 from spectrace.detectors.card import Calibration, Card, OperatingLimits, Pooling, Thresholds
 from spectrace.detectors.detector import Detector
@@ -16,7 +17,6 @@ from spectrace.detectors.runtime import Model
 from spectrace.errors import ManifestError, UsageError
 from spectrace.evaluation.evaluate import observe
 from spectrace.learning.export import replace_card
-from spectrace.learning.recipes import FORBIDDEN_SPLIT
 
 CONDITIONS = (
     "identity",

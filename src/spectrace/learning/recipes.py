@@ -15,14 +15,13 @@ from msgspec import Meta
 
 from spectrace.corpora.folders import rows_from_folders
 from spectrace.corpora.manifest import Manifest
+from spectrace.corpora.splits import FORBIDDEN_SPLIT
 from spectrace.detectors.card import Pooling
 from spectrace.errors import RecipeError, UsageError
 from spectrace.images.perturbations import parse
 
 if TYPE_CHECKING:
     from spectrace.learning.pairs import Reconstructor
-
-FORBIDDEN_SPLIT = "unseen"
 
 _Count = Annotated[int, Meta(ge=1)]
 _NonNegative = Annotated[float, Meta(ge=0.0)]

@@ -14,11 +14,12 @@ import numpy as np
 
 from spectrace.corpora.manifest import Manifest
 from spectrace.corpora.rows import CAMERA
+from spectrace.corpora.splits import refuse_forbidden
 from spectrace.errors import UsageError
 from spectrace.evaluation.baselines.baseline import Labels, Pixels
+from spectrace.generators.photographs import Photographs
 from spectrace.generators.recipe import GeneratorRecipe
 from spectrace.generators.sampler import Sampler, write_samples
-from spectrace.learning.recipes import FORBIDDEN_SPLIT
 from spectrace.spectra.linear import weight_map
 from spectrace.spectra.transforms import log_dct
 from spectrace.studies.attribution_figure import figure
@@ -108,15 +109,14 @@ def run_study(settings: Settings, context: Context) -> Result:
 
 def pictures_by_source(settings: Settings, context: Context) -> Manifest:
     """Pieces of photographs and samples of all generators, in splits; those that are there are kept."""
-    photographs = real_pictures(settings.photographs)
-    if settings.sources:
-        photographs = photographs.select(source=settings.sources)
+    photographs = real_pictures(settings.photographs, settings.sources)
+    learned = photographs_of(photographs, context, split=settings.train_split, size=settings.size)
     train, test = (photographs.select(split=name) for name in (settings.train_split, settings.test_split))
     return write_pictures(
         train,
         test,
-        generator_sources(settings.generators, settings, train, context),
-        generator_sources(settings.unknown, settings, train, context),
+        generator_sources(settings.generators, settings, learned, context),
+        generator_sources(settings.unknown, settings, learned, context),
         context,
         side=settings.size,
         counts=Counts(settings.train, settings.val, settings.test),
@@ -125,23 +125,19 @@ def pictures_by_source(settings: Settings, context: Context) -> Manifest:
 
 
 def generator_sources(
-    families: tuple[str, ...], settings: Settings, photographs: Manifest, context: Context
+    families: tuple[str, ...], settings: Settings, photographs: Photographs, context: Context
 ) -> list[Source]:
     """Generators of some families, trained on the photographs unless they were before."""
-    chosen = photographs_of(
-        photographs, context, sources=settings.sources, split=settings.train_split, size=settings.size
-    )
     sources = []
     for family in families:
         recipe = GeneratorRecipe(family=family, size=settings.size, steps=settings.generator_steps)
-        folder = trained_generator(recipe, chosen, context)
+        folder = trained_generator(recipe, photographs, context)
         sources.append(Source(family, folder.name, partial(write_samples, Sampler(folder))))
     return sources
 
 
 def _check(settings: Settings) -> None:
-    if FORBIDDEN_SPLIT in (settings.train_split, settings.test_split):
-        raise UsageError(f"the split {FORBIDDEN_SPLIT!r} is kept for the last measurement: name another one")
+    refuse_forbidden(settings.train_split, settings.test_split)
     for method in settings.methods:
         representations_of(method)
     families = [*settings.generators, *settings.unknown]

@@ -17,14 +17,13 @@ import msgspec
 import numpy as np
 
 from spectrace.corpora.rows import CAMERA
-from spectrace.errors import UsageError
+from spectrace.corpora.splits import refuse_forbidden
 from spectrace.generators.attacks import Attack, Knowledge, Pixels, attack_named
 from spectrace.generators.attacks.aim import frozen_detector
 from spectrace.generators.recipe import GeneratorRecipe
 from spectrace.generators.tuning import TuningRecipe
 from spectrace.images.grid import grid
 from spectrace.learning.recipes import (
-    FORBIDDEN_SPLIT,
     DataRecipe,
     NetworkRecipe,
     Recipe,
@@ -101,16 +100,13 @@ def run_study(settings: Settings, context: Context) -> Result:
         ManifestError: photographs that are missing.
     """
     attacks = [attack_named(name) for name in settings.attacks]
-    if FORBIDDEN_SPLIT in (settings.train_split, settings.test_split):
-        raise UsageError(f"the split {FORBIDDEN_SPLIT!r} is kept for the last measurement: name another one")
-    photographs = real_pictures(settings.photographs).select(source=settings.sources or None)
+    refuse_forbidden(settings.train_split, settings.test_split)
+    photographs = real_pictures(settings.photographs, settings.sources)
     training, testing = (
         photographs.select(split=split) for split in (settings.train_split, settings.test_split)
     )
     size = settings.generator.size
-    learned = photographs_of(
-        training, context, sources=settings.sources, split=settings.train_split, size=size
-    )
+    learned = photographs_of(training, context, split=settings.train_split, size=size)
     generator = trained_generator(settings.generator, learned, context)
     counts = Counts(settings.train, settings.val, settings.test)
     bench = Bench(context, (training, testing), size, counts)

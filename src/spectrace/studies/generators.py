@@ -62,22 +62,18 @@ def run_study(settings: Settings, context: Context) -> Result:
         RecipeError: a recipe that makes no sense.
     """
     recipes = [resolve(msgspec.structs.replace(recipe, size=settings.size)) for recipe in settings.generators]
-    photographs = real_pictures(settings.photographs)
+    photographs = real_pictures(settings.photographs, settings.sources)
+    learned = {
+        pieces: photographs_of(photographs, context, split=settings.split, size=settings.size, pieces=pieces)
+        for pieces in {wants_pieces(recipe) for recipe in recipes}
+    }
     # Reconstructions show their photographs: those that ship in wheels may be shown.
     wheels = real_pictures(WHEELS)
     rows = []
     for recipe in recipes:
         pieces = wants_pieces(recipe)
-        learned = photographs_of(
-            photographs,
-            context,
-            sources=settings.sources,
-            split=settings.split,
-            size=settings.size,
-            pieces=pieces,
-        )
-        sampler = Sampler(trained_generator(recipe, learned, context))
-        compared = learned
+        sampler = Sampler(trained_generator(recipe, learned[pieces], context))
+        compared = learned[pieces]
         if pieces:
             compared = Photographs.read([wheels.locate(row) for row in wheels], settings.size, pieces=True)
         real = compared.pixels(settings.samples, np.random.default_rng(0))

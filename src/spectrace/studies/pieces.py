@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from spectrace.corpora.manifest import Manifest
+from spectrace.corpora.splits import refuse_forbidden
 from spectrace.corpora.wheels import wheel_photographs
-from spectrace.errors import UsageError
 from spectrace.generators.aligned import Crop, read_crops
 from spectrace.generators.autoencoder import Autoencoder
 from spectrace.generators.manipulated import photographs_in
@@ -18,7 +18,6 @@ from spectrace.generators.photographs import Photographs
 from spectrace.generators.recipe import GeneratorRecipe
 from spectrace.generators.sampler import GENERATOR
 from spectrace.generators.training import run_folder, train_generator
-from spectrace.learning.recipes import FORBIDDEN_SPLIT
 from spectrace.studies.registry import Context
 
 TRAIN, VAL, TEST = "train", "val", "test"
@@ -59,8 +58,7 @@ def placed_pieces(
         UsageError: the split that is kept for the last measurement.
         ManifestError: photographs that are missing or too small.
     """
-    if FORBIDDEN_SPLIT in (train_split, test_split):
-        raise UsageError(f"the split {FORBIDDEN_SPLIT!r} is kept for the last measurement: name another one")
+    refuse_forbidden(train_split, test_split)
 
     def pieces(split: str, most: int) -> list[Crop]:
         return read_crops(
@@ -80,33 +78,37 @@ def placed_pieces(
     return [*placed, *((TEST, piece) for piece in pieces(test_split, test_count))]
 
 
-def real_pictures(source: str) -> Manifest:
-    """The real pictures that a study's settings name: a manifest, a folder, or ``wheels``.
+def real_pictures(source: str, collections: tuple[str, ...] = ()) -> Manifest:
+    """The real pictures that a study's settings name.
+
+    Args:
+        source: a manifest, a folder, or ``wheels``.
+        collections: sources in it whose pictures are taken; none takes all.
 
     Raises:
         ManifestError: no such manifest, or a folder without pictures.
     """
     if source == WHEELS:
-        return wheel_photographs()
-    return photographs_in(Path(source)) if Path(source).is_dir() else Manifest.read(source)
+        found = wheel_photographs()
+    else:
+        found = photographs_in(Path(source)) if Path(source).is_dir() else Manifest.read(source)
+    return found.select(source=collections) if collections else found
 
 
 def photographs_of(
     manifest: Manifest,
     context: Context,
     *,
-    sources: tuple[str, ...],
     split: str,
     size: int,
     count: int | None = None,
     pieces: bool = False,
 ) -> Photographs:
-    """Photographs for generators: real pictures of some sources (none given: all), whole and scaled down.
+    """Photographs for generators: real pictures of a split, whole and scaled down.
 
     Args:
         manifest: labelled pictures.
         context: is told what cannot be read.
-        sources: whose pictures are taken.
         split: of the manifest.
         size: of the generator's pictures.
         count: pictures at most.
@@ -115,9 +117,8 @@ def photographs_of(
     Raises:
         UsageError: the split that is kept for the last measurement, or no usable picture.
     """
-    if split == FORBIDDEN_SPLIT:
-        raise UsageError(f"the split {split!r} is kept for the last measurement: name another one")
-    chosen = manifest.select(label="real", split=split, source=sources or None)
+    refuse_forbidden(split)
+    chosen = manifest.select(label="real", split=split)
     paths = [manifest.locate(row) for row in chosen][:count]
     return Photographs.read(paths, size, pieces=pieces, on_problem=context.progress.say)
 

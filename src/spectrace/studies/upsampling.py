@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from spectrace.corpora.manifest import Manifest
 from spectrace.corpora.rows import CAMERA
-from spectrace.errors import UsageError
+from spectrace.corpora.splits import refuse_forbidden
 from spectrace.evaluation import kernels
 from spectrace.evaluation.baselines.features import REPRESENTATIONS
 from spectrace.evaluation.bootstrap import resampled_weights
@@ -24,7 +24,6 @@ from spectrace.evaluation.kernels import Floats, Kernel
 from spectrace.generators.photographs import Photographs
 from spectrace.generators.recipe import GeneratorRecipe
 from spectrace.generators.sampler import Sampler, write_samples
-from spectrace.learning.recipes import FORBIDDEN_SPLIT
 from spectrace.spectra.profiles import diagonal_profile
 from spectrace.spectra.transforms import log_dct
 from spectrace.studies.attribution_methods import Networks, Trial
@@ -79,14 +78,9 @@ def run_study(settings: Settings, context: Context) -> Result:
         UsageError: the split that is kept for the last measurement, or no usable photograph.
         ManifestError: photographs that are missing, too small or too few.
     """
-    if FORBIDDEN_SPLIT in (settings.train_split, settings.test_split):
-        raise UsageError(f"the split {FORBIDDEN_SPLIT!r} is kept for the last measurement: name another one")
-    photographs = real_pictures(settings.photographs)
-    if settings.sources:
-        photographs = photographs.select(source=settings.sources)
-    learned = photographs_of(
-        photographs, context, sources=settings.sources, split=settings.train_split, size=settings.size
-    )
+    refuse_forbidden(settings.train_split, settings.test_split)
+    photographs = real_pictures(settings.photographs, settings.sources)
+    learned = photographs_of(photographs, context, split=settings.train_split, size=settings.size)
     networks = Networks(settings.ridge, settings.batch, settings.epochs, settings.patience)
     scores: dict[tuple[str, str], list[Floats]] = {}
     diagonals: dict[str, list[Floats]] = {}

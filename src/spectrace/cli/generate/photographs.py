@@ -8,7 +8,6 @@ import click
 
 from spectrace.errors import UsageError
 
-FORBIDDEN_SPLIT = "unseen"
 MANIFESTS = (".csv", ".parquet")
 
 
@@ -41,11 +40,11 @@ def photograph_paths(
 
 def _of_manifest(given: tuple[str, ...], split: str, sources: tuple[str, ...]) -> list[Path]:
     from spectrace.corpora.manifest import Manifest  # noqa: PLC0415
+    from spectrace.corpora.splits import refuse_forbidden  # noqa: PLC0415
 
     if len(given) > 1:
         raise UsageError("a manifest and something else: wanted one manifest, or folders and files")
-    if split == FORBIDDEN_SPLIT:
-        raise UsageError(f"the split {split!r} is kept for the last measurement: name another one")
+    refuse_forbidden(split)
     manifest = Manifest.read(given[0])
     unknown = set(sources) - {row.source for row in manifest}
     if unknown:
