@@ -27,6 +27,7 @@ EVERY = {
     "webp": "webp(quality=30..90)",
     "resize": "resize(scale=0.3..2.5, kernel=nearest|bilinear|bicubic|lanczos)",
     "crop-resize": "crop-resize(fraction=0.05..0.2)",
+    "shift": "shift(rows=0..7, columns=0..7)",
     "blur": "blur(sigma=0..2)",
     "noise": "noise(std=5..20)",
     "gamma": "gamma(gamma=0.5..2)",
@@ -154,6 +155,27 @@ def test_crop_resize_keeps_the_size_and_takes_a_window() -> None:
     assert max(left for left, _ in corners) <= 40
     assert max(top for _, top in corners) <= 20
     np.testing.assert_array_equal(apply("crop-resize(fraction=0)", pixels), pixels)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 30), st.integers(0, 30))
+def test_shift_cuts_at_top_and_left_and_leaves_a_pixel(
+    height: int, width: int, rows: int, columns: int
+) -> None:
+    pixels = picture(height, width)
+    shifted = apply(f"shift(rows={rows}, columns={columns})", pixels)
+    assert shifted.shape == (max(1, height - rows), max(1, width - columns), 3)
+    np.testing.assert_array_equal(shifted, pixels[-shifted.shape[0] :, -shifted.shape[1] :])
+
+
+def test_a_shift_by_whole_blocks_keeps_the_jpeg_grid(photographs: dict[str, Pixels]) -> None:
+    """A second encoding at the same quality changes little on the first one's grid, and more off it."""
+    pixels = photographs["astronaut"][:144, :144]
+    changes = []
+    for offset in (16, 3):
+        before = apply(f"jpeg(quality=60) + shift(rows={offset}, columns={offset})", pixels).astype(int)
+        changes.append(abs(apply("jpeg(quality=60)", before.astype(np.uint8)) - before).mean())
+    assert changes[0] < 0.5 * changes[1]
 
 
 @pytest.mark.parametrize("sigma", [0.3, 1, 2.5])

@@ -69,6 +69,15 @@ def crop_resize(pixels: Pixels, rng: np.random.Generator, *, fraction: float, ke
     return _resize_to(pixels[top : top + kept_height, left : left + kept_width], height, width, kernel)
 
 
+@register(
+    "shift", Parameter("rows", "int", 0, 1024, default=0), Parameter("columns", "int", 0, 1024, default=0)
+)
+def shift(pixels: Pixels, rng: np.random.Generator, *, rows: int, columns: int) -> Pixels:
+    """Cuts rows off the top and columns off the left: what was encoded before lies on another grid then."""
+    height, width = pixels.shape[:2]
+    return pixels[min(rows, height - 1) :, min(columns, width - 1) :]
+
+
 @register("blur", Parameter("sigma", "float", 0, 100))
 def blur(pixels: Pixels, rng: np.random.Generator, *, sigma: float) -> Pixels:
     """Blurs with a true Gaussian, cut off at 4 sigma; the border is mirrored."""
