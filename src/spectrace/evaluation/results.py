@@ -112,11 +112,58 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: list[Unreadable]
 
 
+class SweepPoint(msgspec.Struct, frozen=True):
+    """One strength of a sweep.
+
+    Attributes:
+        strength: as it is shown: ``none``, then numbers in the sweep's unit.
+        perturbation: the specification that was applied to every picture of both classes.
+        comparison: counts and figures.
+    """
+
+    strength: str
+    perturbation: str
+    comparison: Comparison
+
+
+class SweepCurve(msgspec.Struct, frozen=True, kw_only=True):
+    """One model over the strengths of one sweep.
+
+    Figures of scores are of those pictures that every strength leaves large enough to be scored, so a curve
+    falls because of what was done and never because other pictures are measured; ``scored`` in the counts
+    says how many. Figures of verdicts are of all pictures that could be read.
+
+    Attributes:
+        model: ``id@version``.
+        sweep: its registered name.
+        title: what is done to the pictures.
+        unit: of the strengths.
+        manifest_digest: of the rows that were measured.
+        split: name of the split, None for all rows.
+        seed: of perturbations and resamples.
+        resamples: number of bootstrap resamples behind the intervals.
+        confidence: of the intervals.
+        points: the strengths in their order; the first one leaves pictures as they are.
+    """
+
+    model: str
+    sweep: str
+    title: str
+    unit: str
+    manifest_digest: str
+    split: str | None
+    seed: int
+    resamples: int
+    confidence: float
+    points: list[SweepPoint]
+
+
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """A results file: evaluations made in one run, and the machine and versions they were made with."""
 
     evaluations: list[Evaluation]
     environment: Environment
+    sweeps: list[SweepCurve] = []
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> bytes:
