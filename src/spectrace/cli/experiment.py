@@ -13,6 +13,7 @@ from spectrace.errors import UsageError
 
 FOLDER = Path("experiments")
 RESULTS = Path("results")
+RUNS = Path("runs")
 
 
 @click.command()
@@ -27,7 +28,14 @@ RESULTS = Path("results")
     type=click.Path(path_type=Path, file_okay=False),
     help="Working folder; finished parts in it are used again [runs/experiments/NAME].",
 )
-@click.option("--workers", type=click.IntRange(min=0), default=2, show_default=True)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings at a time.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="Processes that read pictures, for each training.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(
     name: str | None,
@@ -35,6 +43,7 @@ def command(
     quick: bool,
     out: Path | None,
     work: Path | None,
+    jobs: int,
     workers: int,
     quiet: bool,
 ) -> int:
@@ -52,14 +61,14 @@ def command(
     if not path.is_file():
         raise UsageError(f"no experiment {name}: {path} is not there; --list shows those in {FOLDER}/")
     require_training("Experiments")
-    from spectrace.generators.training import RUNS  # noqa: PLC0415  (heavy: only when it runs)
-    from spectrace.learning.progress import Silent  # noqa: PLC0415
+    from spectrace.learning.progress import Silent  # noqa: PLC0415  (heavy: only when it runs)
     from spectrace.studies import Context, Experiment  # noqa: PLC0415
 
     experiment = Experiment.read(path)
     label = f"{path.stem}-quick" if quick else path.stem
-    folder = work or Path("runs") / "experiments" / label
-    context = Context(folder, Silent() if quiet else Shown(), workers, None if quick else RUNS)
+    folder = work or RUNS / "experiments" / label
+    progress = Silent() if quiet else Shown()
+    context = Context(folder, progress, workers, jobs, shared=None if quick else RUNS)
     results = experiment.run(context, quick=quick)
     # A quick try proves nothing: it must not take the place of a result that documents are built from.
     target = out or (folder if quick else RESULTS)

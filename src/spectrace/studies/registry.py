@@ -33,19 +33,27 @@ class Context:
     Attributes:
         folder: working folder; finished parts that are found there are used again.
         progress: is told what happens.
-        workers: processes that read pictures.
-        shared: folder of the trained generators that studies have in common; by default one in ``folder``.
+        workers: processes that read pictures, for each training.
+        jobs: trainings at a time, each in a process of its own.
+        shared: folder of what studies have in common, trained generators and detectors; by default
+            ``folder``.
     """
 
     folder: Path
     progress: Progress = field(default_factory=Silent)
     workers: int = 2
+    jobs: int = 1
     shared: Path | None = None
 
     @property
     def generators(self) -> Path:
         """Where trained generators lie."""
-        return self.shared or self.folder / "generators"
+        return (self.shared or self.folder) / "generators"
+
+    @property
+    def trainings(self) -> Path:
+        """Where trained detectors lie."""
+        return (self.shared or self.folder) / "trainings"
 
 
 @dataclass(frozen=True)
