@@ -205,3 +205,32 @@ def test_wrong_usage_is_two_with_one_reason_and_no_output(
     assert said in shown.err
     assert "Traceback" not in shown.err
     assert shown.out == ""
+
+
+def test_sweeps_are_shown_and_stored(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(
+        monkeypatch,
+        folder,
+        "brightness.onnx",
+        *("--manifest", "manifest.csv", "--sweep", "gamma", "--sweep", "noise", "--resamples", "20"),
+        *("--out", "results.json"),
+    )
+    assert code == 0
+    shown = capsys.readouterr().out
+    assert "Gamma (gamma): brightness@1" in shown
+    assert "White noise (noise): brightness@1" in shown
+    results = Results.read(folder / "results.json")
+    assert [curve.sweep for curve in results.sweeps] == ["gamma", "noise"]
+    assert [point.strength for point in results.sweeps[1].points] == ["none", "2", "5", "10", "20"]
+    assert len(results.evaluations) == 1
+
+
+def test_an_unknown_sweep_is_refused_with_the_known_ones(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, folder, "brightness.onnx", "-m", "manifest.csv", "--sweep", "rain") == 2
+    message = capsys.readouterr().err
+    assert "no sweep is called 'rain'" in message
+    assert "double-jpeg-shifted" in message

@@ -14,7 +14,7 @@ from spectrace.cli.progress import progress
 if TYPE_CHECKING:
     from spectrace.detectors.card import Pooling
     from spectrace.detectors.detector import Detector
-    from spectrace.evaluation.results import Evaluation
+    from spectrace.evaluation.results import Evaluation, SweepCurve
     from spectrace.evaluation.tables import Table
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -34,6 +34,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     multiple=True,
     metavar="SPEC",
     help='Measure once more with this done to every picture, e.g. "jpeg(quality=75..95)".',
+)
+@click.option(
+    "--sweep",
+    "sweep_names",
+    multiple=True,
+    metavar="NAME",
+    help='Measure over the strengths of a kind of treatment, e.g. "jpeg"; "all" takes every one.',
 )
 @click.option(
     "--pooling",
@@ -56,6 +63,7 @@ def command(
     real: tuple[Path, ...],
     generated: tuple[Path, ...],
     perturbations: tuple[str, ...],
+    sweep_names: tuple[str, ...],
     pooling: Pooling | None,
     seed: int,
     resamples: int,
@@ -76,11 +84,13 @@ def command(
     from spectrace.evaluation.environment import Environment  # noqa: PLC0415
     from spectrace.evaluation.evaluate import evaluate  # noqa: PLC0415
     from spectrace.evaluation.results import Results  # noqa: PLC0415
+    from spectrace.evaluation.sweeps import find_sweeps, sweep  # noqa: PLC0415
     from spectrace.images.perturbations import parse  # noqa: PLC0415
 
     # Everything that can be refused is refused before the first picture.
     for spec in perturbations:
         parse(spec)
+    sweeps = find_sweeps(sweep_names)
     manifest, split = labelled_pictures(manifest_path, split, real, generated)
     detectors = [_pooled(Detector.load(model), pooling) for model in models]
     changes = (None, *dict.fromkeys(perturbations))
@@ -101,13 +111,26 @@ def command(
                         visit=lambda _: step(),
                     )
                 )
-    results = Results(evaluations=evaluations, environment=Environment.here())
+    curves = []
+    if sweeps:
+        with progress("sweeping", len(chosen), quiet=quiet) as step:
+            curves = sweep(
+                detectors,
+                manifest,
+                sweeps,
+                split=split,
+                seed=seed,
+                resamples=resamples,
+                workers=workers,
+                visit=step,
+            )
+    results = Results(evaluations=evaluations, environment=Environment.here(), sweeps=curves)
     if out is not None:
         results.write(out)
     if as_json:
         click.echo(results.to_json().decode(), nl=False)
     else:
-        _show(evaluations)
+        _show(evaluations, curves)
     return _report_unreadable(evaluations, quiet=quiet)
 
 
@@ -119,16 +142,19 @@ def _pooled(detector: Detector, pooling: Pooling | None) -> Detector:
     return type(detector)(detector.model, card=msgspec.structs.replace(detector.card, pooling=pooling))
 
 
-def _show(evaluations: list[Evaluation]) -> None:
+def _show(evaluations: list[Evaluation], curves: list[SweepCurve]) -> None:
+    from spectrace.evaluation.sweeps import table  # noqa: PLC0415
     from spectrace.evaluation.tables import conditions, summary, tables  # noqa: PLC0415
 
     for evaluation in evaluations:
         click.echo(conditions(evaluation))
-        for table in tables(evaluation):
-            _print(table)
+        for found in tables(evaluation):
+            _print(found)
         click.echo()
     if len(evaluations) > 1:
         _print(summary(evaluations))
+    for curve in curves:
+        _print(table(curve))
 
 
 def _print(table: Table) -> None:
