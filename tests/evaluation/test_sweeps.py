@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -74,7 +74,7 @@ def manifest(tmp_path: Path) -> Manifest:
         level = 170 if generated else 100
         pixels = rng.integers(level - 60, level + 60, (side, side, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
-        label = "generated" if generated else "real"
+        label: Literal["real", "generated"] = "generated" if generated else "real"
         source = f"{label}-{number % 4}"
         rows.append(Row(path=f"{number}.png", label=label, source=source, split="val"))
     return Manifest(rows, tmp_path)
