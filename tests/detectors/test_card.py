@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from spectrace.detectors.card import Calibration, Card, OperatingLimits, Thresholds
+from spectrace.detectors.card import Bounds, Calibration, Card, OperatingLimits, Thresholds
 from spectrace.errors import ModelError
 
 
@@ -32,6 +32,39 @@ def test_json_round_trip_keeps_everything():
     )
     assert Card.from_json(full.to_json()) == full
     assert Card.from_json(full.to_json().encode()) == full
+    certain = card(
+        calibration=Calibration(method="isotonic", knots=[(-1.0, -2.0), (0.5, 2.0)]),
+        thresholds=Thresholds(1.0, -1.0, new_miss_rate=Bounds(0.1, 0.05, 0.2)),
+    )
+    assert Card.from_json(certain.to_json()) == certain
+
+
+def test_a_card_of_the_first_version_loads_unchanged():
+    text = """{"id": "old", "version": "1", "title": "", "tile_size": 64, "schema": 1,
+        "calibration": {"slope": 1.5, "intercept": -0.5, "method": "platt"},
+        "thresholds": {"generated": 2.0, "camera": -1.0, "false_positive_rate": 0.05, "miss_rate": 0.05}}"""
+    old = Card.from_json(text)
+    assert old.calibration == Calibration(1.5, -0.5, "platt")
+    assert old.calibration.apply(2.0) == 2.5
+    assert old.thresholds == Thresholds(2.0, -1.0, 0.05, 0.05)
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        {"method": "isotonic"},
+        {"method": "isotonic", "knots": []},
+        {"method": "platt", "knots": [[0.0, 1.0]]},
+        {"method": "isotonic", "knots": [[0.0, 1.0], [0.0, 2.0]]},
+        {"method": "isotonic", "knots": [[0.0, 1.0], [1.0, 0.5]]},
+        {"method": "isotonic", "knots": [[0.0, 1.0, 2.0]]},
+        {"method": "guess"},
+    ],
+)
+def test_impossible_calibrations_are_refused(calibration):
+    text = json.dumps(json.loads(card().to_json()) | {"calibration": calibration})
+    with pytest.raises(ModelError):
+        Card.from_json(text)
 
 
 def test_a_later_schema_is_refused():

@@ -11,6 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as oracle
+from sklearn.calibration import calibration_curve
+from sklearn.isotonic import IsotonicRegression
 
 from spectrace.errors import UsageError
 from spectrace.evaluation import metrics
@@ -22,6 +24,7 @@ WITH_BOTH_CLASSES: list[Callable[..., float]] = [
     metrics.tpr_at_fpr,
     metrics.balanced_accuracy,
     metrics.cllr,
+    metrics.minimum_cllr,
 ]
 
 
@@ -75,6 +78,49 @@ def test_balanced_accuracy_and_cllr_agree_with_scikit_learn(sample: Sample) -> N
     assert metrics.cllr(labels, scores) == pytest.approx(
         oracle.log_loss(labels, probabilities, sample_weight=alike) / math.log(2.0)
     )
+    balanced = weights / np.where(labels, weights[labels].sum(), weights[~labels].sum())
+    assert metrics.cllr(labels, scores, weights) == pytest.approx(
+        oracle.log_loss(labels, probabilities, sample_weight=balanced) / math.log(2.0)
+    )
+
+
+@given(samples())
+def test_minimum_cllr_is_the_cost_of_scikit_learns_isotonic_regression(sample: Sample) -> None:
+    labels, scores, weights = sample
+    balanced = weights / np.where(labels, weights[labels].sum(), weights[~labels].sum())
+    fitted = IsotonicRegression().fit_transform(scores, labels.astype(float), sample_weight=balanced)
+    cost = oracle.log_loss(labels, np.clip(fitted, 0.0, 1.0), sample_weight=balanced) / math.log(2.0)
+    found = metrics.minimum_cllr(labels, scores, weights)
+    assert found == pytest.approx(cost, abs=1e-9)
+    assert found <= metrics.cllr(labels, scores, weights) + 1e-9
+    # What only changes the values leaves it as it is.
+    assert metrics.minimum_cllr(labels, scores**3, weights) == pytest.approx(found, abs=1e-9)
+
+
+@given(samples())
+def test_figures_of_decisions_agree_with_scikit_learn(sample: Sample) -> None:
+    labels, scores, weights = sample
+    decisions = np.sign(scores) * (np.abs(scores) > 0.5)
+    decided = decisions != 0.0
+    assert metrics.decided_share(decisions, weights) == pytest.approx(np.average(decided, weights=weights))
+    called = decisions > 0.0
+    assert metrics.balanced_accuracy(labels, decisions, 1.0, weights) == pytest.approx(
+        oracle.balanced_accuracy_score(labels, called, sample_weight=weights)
+    )
+    if decided.any():
+        assert metrics.accuracy_of_decided(labels, decisions, weights) == pytest.approx(
+            oracle.accuracy_score(labels[decided], called[decided], sample_weight=weights[decided])
+        )
+
+
+@given(samples())
+def test_expected_calibration_error_agrees_with_scikit_learns_curve(sample: Sample) -> None:
+    labels, scores, _ = sample
+    probabilities = 1.0 / (1.0 + np.exp(-scores))
+    seen, claimed = calibration_curve(labels, probabilities, n_bins=15, strategy="uniform")
+    counts = np.histogram(probabilities, np.linspace(0.0, 1.0, 16))[0]
+    gaps = np.abs(seen - claimed) * counts[counts > 0] / len(labels)
+    assert metrics.expected_calibration_error(labels, probabilities, 15) == pytest.approx(gaps.sum())
 
 
 def test_auroc_by_hand() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,10 @@ import click
 
 from spectrace.cli.pictures import labelled_pictures
 from spectrace.cli.progress import progress
-from spectrace.cli.training import require_training
 from spectrace.errors import UsageError
 
 if TYPE_CHECKING:
-    from spectrace.detectors.card import Pooling
+    from spectrace.detectors.card import Bounds, Calibration, Pooling
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -27,6 +25,13 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("-r", "--real", type=_FOLDER, multiple=True, help="Folder of camera pictures.")
 @click.option("-g", "--generated", type=_FOLDER, multiple=True, help="Folder of generated pictures.")
 @click.option("-o", "--output", type=_FILE, help="Write the calibrated model here [change MODEL itself].")
+@click.option(
+    "--method",
+    type=click.Choice(["platt", "temperature", "isotonic"]),
+    default="platt",
+    show_default=True,
+    help="How logits become scores.",
+)
 @click.option(
     "--condition",
     "conditions",
@@ -54,6 +59,7 @@ def command(
     real: tuple[Path, ...],
     generated: tuple[Path, ...],
     output: Path | None,
+    method: str,
     conditions: tuple[str, ...],
     false_positive_rate: float,
     miss_rate: float,
@@ -68,24 +74,19 @@ def command(
 
     The pictures come from a manifest, or from --real and --generated. Camera pictures score above the
     upper threshold at the stated false-positive rate, generated ones below the lower one at the miss rate;
-    in between a verdict is inconclusive.
+    in between a verdict is inconclusive. Printed with both: the threshold's 95 % interval, and the rate on
+    sources that had no part in the fit, where there are two or more of each class.
     """
     import msgspec  # noqa: PLC0415  (heavy: only when it runs)
 
     from spectrace.detectors.runtime import Model, find_model, installed_models  # noqa: PLC0415
-
-    require_training("Calibrations")
-    from spectrace.learning.calibrate import CONDITIONS, calibrate  # noqa: PLC0415
+    from spectrace.evaluation.calibrate import CONDITIONS, calibrate  # noqa: PLC0415
 
     manifest, split = labelled_pictures(manifest_path, split, real, generated)
     source = find_model(model)
     if output is None and source in installed_models().values():
         raise UsageError(f"{model} is an installed model: add --output FILE.onnx to write a calibrated copy")
-    target = output or source
-    if target != source:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-    stated = Model(target).card.limits
+    stated = Model(source).card.limits
     limits = msgspec.structs.replace(
         stated,
         min_side=min_side or stated.min_side,
@@ -95,21 +96,46 @@ def command(
     rows = manifest if split is None else manifest.select(split=split)
     with progress("calibrate", len(rows) * len(chosen), quiet=quiet) as step:
         card = calibrate(
-            target,
+            source,
             manifest,
             split=split,
+            method=method,
             conditions=chosen,
             false_positive_rate=false_positive_rate,
             miss_rate=miss_rate,
             limits=limits,
             pooling=pooling,
+            output=output,
             seed=seed,
             workers=workers,
             visit=step,
         )
     cuts = card.thresholds
-    click.echo(f"{card.name}: score = {card.calibration.slope:.4f} x logit {card.calibration.intercept:+.4f}")
-    click.echo(f"generated at {cuts.generated:+.2f} or above ({false_positive_rate:.1%} of camera pictures)")
-    click.echo(f"camera at {cuts.camera:+.2f} or below ({miss_rate:.1%} of generated pictures)")
-    click.echo(f"written to {target}")
+    click.echo(f"{card.name}: {_formula(card.calibration)} ({method})")
+    upper = f"{cuts.generated:+.2f} or above{_interval(cuts.generated_bounds, '+.2f')}"
+    click.echo(f"generated at {upper}: {false_positive_rate:.1%} of these camera pictures")
+    _show_new(cuts.new_false_positive_rate)
+    lower = f"{cuts.camera:+.2f} or below{_interval(cuts.camera_bounds, '+.2f')}"
+    click.echo(f"camera at {lower}: {miss_rate:.1%} of these generated pictures")
+    _show_new(cuts.new_miss_rate)
+    if cuts.new_miss_rate is None:
+        click.echo("a class has one source only: what the rates are on other sources is not known")
+    click.echo(f"written to {output or source}")
     return 0
+
+
+def _formula(calibration: Calibration) -> str:
+    knots = calibration.knots
+    if knots is None:
+        return f"score = {calibration.slope:.4f} x logit {calibration.intercept:+.4f}"
+    scores = f"from {knots[0][1]:+.2f} to {knots[-1][1]:+.2f}"
+    return f"score rises {scores} between logits {knots[0][0]:+.2f} and {knots[-1][0]:+.2f}"
+
+
+def _interval(bounds: Bounds | None, form: str) -> str:
+    return "" if bounds is None else f" ({bounds.low:{form}} to {bounds.high:{form}})"
+
+
+def _show_new(rate: Bounds | None) -> None:
+    if rate is not None:
+        click.echo(f"  of pictures of sources outside of the fit: {rate.value:.1%}{_interval(rate, '.1%')}")

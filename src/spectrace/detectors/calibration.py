@@ -1,24 +1,27 @@
 """Calibration: which score a pooled logit stands for, and where the verdict's thresholds lie.
 
-Pure numpy. Every picture weighs so that the two classes count alike and, within a class, every source
-counts alike: a big source must not decide the threshold for all.
+Every picture weighs so that the two classes count alike and, within a class, every source counts alike: a big
+source must not decide the threshold for all. Which method to take when: ``docs/guide-calibrate.md``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectrace.detectors.card import Calibration, Thresholds
+from spectrace.detectors.isotonic import fit_isotonic
 from spectrace.errors import UsageError
+
+Floats = NDArray[np.float64]
 
 _RIDGE = 1e-6
 _NEWTON_STEPS = 50
 
 
-def balanced_weights(labels: ArrayLike, sources: Sequence[str]) -> NDArray[np.float64]:
+def balanced_weights(labels: ArrayLike, sources: Sequence[str]) -> Floats:
     """Weights under which both classes count 0.5, and each source alike within its class.
 
     Args:
@@ -51,7 +54,7 @@ def balanced_weights(labels: ArrayLike, sources: Sequence[str]) -> NDArray[np.fl
     return weights
 
 
-def fit_platt(logits: ArrayLike, labels: ArrayLike, weights: NDArray[np.float64]) -> Calibration:
+def fit_platt(logits: ArrayLike, labels: ArrayLike, weights: Floats) -> Calibration:
     """Fit ``score = slope * logit + intercept`` by weighted logistic regression.
 
     With both classes weighing alike, the fitted log-odds are a natural-log likelihood ratio.
@@ -74,29 +77,61 @@ def fit_platt(logits: ArrayLike, labels: ArrayLike, weights: NDArray[np.float64]
         (2.0, 0.0)
     """
     x = np.asarray(logits, np.float64)
-    y = np.asarray(labels, np.float64)
     centre, spread = float(x.mean()), float(x.std()) or 1.0
     design = np.stack([(x - centre) / spread, np.ones_like(x)], axis=1)
-    theta = np.zeros(2)
-    for _ in range(_NEWTON_STEPS):
-        p = 0.5 * (1.0 + np.tanh(0.5 * (design @ theta)))
-        gradient = design.T @ (weights * (p - y)) + _RIDGE * theta
-        curvature = (design * (weights * p * (1.0 - p))[:, None]).T @ design + _RIDGE * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        # Damping: on separable data a full Newton step overshoots.
-        theta -= step / max(1.0, float(np.abs(step).max()) / 2.0)
-        if float(np.abs(step).max()) < 1e-10:
-            break
+    theta = _logistic_regression(design, labels, weights)
     slope = float(theta[0]) / spread
     if slope <= 0.0:
         return Calibration(slope=0.0, intercept=0.0, method="platt")
     return Calibration(slope=slope, intercept=float(theta[1]) - slope * centre, method="platt")
 
 
+def fit_temperature(logits: ArrayLike, labels: ArrayLike, weights: Floats) -> Calibration:
+    """Fit ``score = slope * logit``; the temperature is ``1 / slope``. A logit of 0 keeps its meaning.
+
+    Source: Guo et al., *On calibration of modern neural networks*, 2017.
+
+    Args, returns: as :func:`fit_platt`, with an intercept of 0.
+
+    Example:
+        >>> fitted = fit_temperature([-4.0, -4.0, 4.0, 4.0], [0, 1, 1, 1], np.array([0.4, 0.1, 0.25, 0.25]))
+        >>> round(fitted.slope, 2), fitted.intercept  # overconfident: e^4 to 1 is claimed
+        (0.55, 0.0)
+    """
+    x = np.asarray(logits, np.float64)
+    spread = float(np.sqrt((x**2).mean())) or 1.0
+    theta = _logistic_regression(x[:, None] / spread, labels, weights)
+    return Calibration(slope=max(0.0, float(theta[0]) / spread), intercept=0.0, method="temperature")
+
+
+METHODS: dict[str, Callable[[ArrayLike, ArrayLike, Floats], Calibration]] = {
+    "platt": fit_platt,
+    "temperature": fit_temperature,
+    "isotonic": fit_isotonic,
+}
+"""Methods of calibration: pooled logits [N], labels [N] and weights [N] to a calibration."""
+
+
+def _logistic_regression(design: Floats, labels: ArrayLike, weights: Floats) -> Floats:
+    y = np.asarray(labels, np.float64)
+    size = design.shape[1]
+    theta = np.zeros(size)
+    for _ in range(_NEWTON_STEPS):
+        p = 0.5 * (1.0 + np.tanh(0.5 * (design @ theta)))
+        gradient = design.T @ (weights * (p - y)) + _RIDGE * theta
+        curvature = (design * (weights * p * (1.0 - p))[:, None]).T @ design + _RIDGE * np.eye(size)
+        step = np.linalg.solve(curvature, gradient)
+        # Damping: on separable data a full Newton step overshoots.
+        theta -= step / max(1.0, float(np.abs(step).max()) / 2.0)
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    return theta
+
+
 def fit_thresholds(
     scores: ArrayLike,
     labels: ArrayLike,
-    weights: NDArray[np.float64],
+    weights: Floats,
     *,
     false_positive_rate: float,
     miss_rate: float,
@@ -122,28 +157,50 @@ def fit_thresholds(
         >>> round(fitted.camera, 6), round(fitted.generated, 6)
         (-0.5, -0.5)
     """
+    upper, lower = threshold_cuts(
+        scores, labels, weights[None], false_positive_rate=false_positive_rate, miss_rate=miss_rate
+    )
+    return Thresholds(
+        generated=float(upper[0]),
+        camera=float(lower[0]),
+        false_positive_rate=false_positive_rate,
+        miss_rate=miss_rate,
+    )
+
+
+def threshold_cuts(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    weights: Floats,
+    *,
+    false_positive_rate: float,
+    miss_rate: float,
+) -> tuple[Floats, Floats]:
+    """Both thresholds of :func:`fit_thresholds` under many weightings of the same pictures at once.
+
+    Args, raises: as :func:`fit_thresholds`, but for the weights, float [B, N].
+
+    Returns:
+        Upper and lower thresholds, float64 [B] each.
+    """
     for name, rate in (("false_positive_rate", false_positive_rate), ("miss_rate", miss_rate)):
         if not 0.0 <= rate <= 1.0:
             raise UsageError(f"{name} {rate:g}: wanted a share from 0 to 1")
     values = np.asarray(scores, np.float64)
     truth = np.asarray(labels).astype(bool)
-    upper = -_lowest_with_share_below(-values[~truth], weights[~truth], false_positive_rate)
-    lower = _lowest_with_share_below(values[truth], weights[truth], miss_rate)
-    if lower > upper:
-        upper = lower = 0.5 * (upper + lower)
-    return Thresholds(
-        generated=upper, camera=lower, false_positive_rate=false_positive_rate, miss_rate=miss_rate
-    )
+    upper = -_highest_cuts(-values[~truth], weights[:, ~truth], false_positive_rate)
+    lower = _highest_cuts(values[truth], weights[:, truth], miss_rate)
+    middle = 0.5 * (upper + lower)
+    crossed = lower > upper
+    return np.where(crossed, middle, upper), np.where(crossed, middle, lower)
 
 
-def _lowest_with_share_below(
-    values: NDArray[np.float64], weights: NDArray[np.float64], share: float
-) -> float:
-    """The largest cut c for which the weighted share of ``values <= c`` is at most ``share``."""
+def _highest_cuts(values: Floats, weights: Floats, share: float) -> Floats:
+    """The largest cut c [B] for which the weighted share of ``values <= c`` is at most ``share``."""
     order = np.argsort(values, kind="stable")
-    cumulative = np.cumsum(weights[order]) / weights.sum()
-    allowed = int(np.searchsorted(cumulative, share + 1e-12, side="right"))
-    if allowed == len(values):
-        return float(values[order[-1]])
+    ordered = values[order]
+    cumulative = np.cumsum(weights[:, order], axis=1)
+    allowed = (cumulative <= (share + 1e-12) * cumulative[:, -1:]).sum(axis=1)
     # Just below the first value that would break the promise, so that ties cannot break it either.
-    return float(np.nextafter(values[order[allowed]], -np.inf))
+    below: Floats = np.nextafter(ordered[np.minimum(allowed, len(values) - 1)], -np.inf)
+    return np.where(allowed == len(values), ordered[-1], below)

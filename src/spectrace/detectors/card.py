@@ -6,9 +6,11 @@ A card travels as JSON in the metadata of the detector's ONNX file, so a model i
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from spectrace.detectors.patches import PatchGrid
@@ -25,36 +27,81 @@ _Positive = Annotated[int, Meta(ge=1)]
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Turns a picture's pooled logit into a natural-log likelihood ratio: ``slope * logit + intercept``.
+    """Turns a picture's pooled logit into a natural-log likelihood ratio.
 
-    Source: Platt, *Probabilistic outputs for support vector machines*, 1999; with both classes weighted
-    alike the fitted log-odds are a log-likelihood ratio.
+    ``platt`` and ``temperature`` (no intercept): ``slope * logit + intercept``. ``isotonic``: straight lines
+    between ``knots``, constant beyond the first and the last. How they are fitted:
+    :mod:`spectrace.detectors.calibration`.
+
+    Attributes:
+        slope: of the line.
+        intercept: of the line.
+        method: how it was fitted; ``none`` leaves logits as they are.
+        knots: (logit, score) of ``isotonic``, logits rise and scores never fall; None for the others.
 
     Example:
         >>> Calibration(slope=2.0, intercept=-1.0).apply(0.75)
         0.5
+        >>> steps = Calibration(method="isotonic", knots=[(0.0, -1.0), (2.0, 3.0)])
+        >>> [float(steps.apply(logit)) for logit in (-9.0, 0.5, 9.0)]
+        [-1.0, 0.0, 3.0]
     """
 
     slope: float = 1.0
     intercept: float = 0.0
-    method: Literal["none", "platt"] = "none"
+    method: Literal["none", "platt", "temperature", "isotonic"] = "none"
+    knots: list[tuple[float, float]] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.method == "isotonic") != bool(self.knots):
+            raise ModelError(
+                f"a calibration of method {self.method}: knots go with isotonic and with it alone"
+            )
+        for (logit, score), (next_logit, next_score) in pairwise(self.knots or []):
+            if not (logit < next_logit and score <= next_score):
+                raise ModelError("a calibration's knots: wanted logits that rise and scores that never fall")
 
     def apply(self, logit: Any) -> Any:
         """Score of a pooled logit (float or array of any shape)."""
+        if self.knots:
+            return np.interp(logit, *np.transpose(self.knots))
         return self.slope * logit + self.intercept
+
+
+class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a score becomes a verdict.
 
     ``generated`` at or above the upper threshold, which ``false_positive_rate`` of camera pictures reach;
-    ``camera`` at or below the lower one, which ``miss_rate`` of generated pictures stay under.
+    ``camera`` at or below the lower one, which ``miss_rate`` of generated pictures stay under: rates of
+    the calibration pictures themselves.
+
+    Attributes:
+        generated: upper threshold, on the score.
+        camera: lower threshold, on the score.
+        false_positive_rate: of the calibration pictures, 0..1.
+        miss_rate: of the calibration pictures, 0..1.
+        generated_bounds: upper threshold with its interval, sources resampled.
+        camera_bounds: lower threshold with its interval, sources resampled.
+        new_false_positive_rate: the false-positive rate on sources that had no part in the fit.
+        new_miss_rate: the miss rate on sources that had no part in the fit.
     """
 
     generated: float = 0.0
     camera: float = 0.0
     false_positive_rate: _Share | None = None
     miss_rate: _Share | None = None
+    generated_bounds: Bounds | None = None
+    camera_bounds: Bounds | None = None
+    new_false_positive_rate: Bounds | None = None
+    new_miss_rate: Bounds | None = None
 
 
 class OperatingLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

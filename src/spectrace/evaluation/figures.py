@@ -80,6 +80,12 @@ FIGURES: dict[str, Figure] = {
         percent=True,
         proportion_of="generated",
     ),
+    "verdict_accuracy": Figure(
+        "balanced accuracy at the model's threshold",
+        kernels.balanced_accuracy(1.0),
+        of="decisions",
+        percent=True,
+    ),
     "decided": Figure(
         "decided, both classes alike", kernels.decided, of="decisions", weighing="classes", percent=True
     ),

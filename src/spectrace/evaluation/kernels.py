@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrace.detectors.isotonic import isotonic_shares
+
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Kernel = Callable[[Bools, Floats, Floats], Floats]
@@ -102,6 +104,20 @@ def cllr(generated: Bools, scores: Floats, weights: Floats) -> Floats:
     of_real = mean(np.logaddexp(0.0, scores), weights * ~generated)
     cost: Floats = 0.5 * (of_generated + of_real) / np.log(2.0)
     return cost
+
+
+def minimum_cllr(generated: Bools, scores: Floats, weights: Floats) -> Floats:
+    """Cost in bits that would be left after the best calibration that keeps the order of the scores."""
+    costs = np.full(len(weights), np.nan)
+    for row, weighed in enumerate(weights):
+        of_class = [weighed[generated == label].sum() for label in (False, True)]
+        if min(of_class) > 0.0:
+            drawn = weighed > 0.0
+            truth = generated[drawn]
+            alike = weighed[drawn] / np.where(truth, of_class[1], of_class[0])
+            share = isotonic_shares(scores[drawn], truth, alike)
+            costs[row] = -0.5 * (alike @ np.log2(np.where(truth, share, 1.0 - share)))
+    return costs
 
 
 def expected_calibration_error(bins: int) -> Kernel:

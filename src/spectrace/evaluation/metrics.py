@@ -144,6 +144,24 @@ def cllr(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None)
     return _value(kernels.cllr, *checked(labels, scores, weights))
 
 
+def minimum_cllr(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Cllr after the best calibration that keeps the order of the scores: what the order alone is worth.
+
+    The difference to :func:`cllr` is what calibration loses. It is fitted to these very pictures, so it is a
+    bound and no promise. Source: Brümmer and du Preez, as :func:`cllr`.
+
+    Args, raises: as :func:`auroc`.
+
+    Returns:
+        0 (the classes are parted) to 1 (the order says nothing); NaN when a class is absent.
+
+    Example:
+        >>> [abs(minimum_cllr(labels, [-9.0, -8.0])) for labels in ([0, 1], [1, 0])]
+        [0.0, 1.0]
+    """
+    return _value(kernels.minimum_cllr, *checked(labels, scores, weights))
+
+
 def expected_calibration_error(
     labels: ArrayLike, probabilities: ArrayLike, bins: int = 15, weights: ArrayLike | None = None
 ) -> float:

@@ -71,6 +71,26 @@ class FalseAlarms(msgspec.Struct, frozen=True):
     rate: Estimate
 
 
+class Bin(msgspec.Struct, frozen=True):
+    """Pictures of like probability, for a reliability diagram.
+
+    Attributes:
+        probability: mean probability of *generated* that was claimed.
+        observed: share of generated pictures.
+        low: lower end of the share's interval.
+        high: upper end.
+        share: of all weight that is in this bin.
+        pictures: in it.
+    """
+
+    probability: float
+    observed: float
+    low: float
+    high: float
+    share: float
+    pictures: int
+
+
 class Unreadable(msgspec.Struct, frozen=True):
     """A picture that took no part, and why."""
 
@@ -95,6 +115,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         by_pair: within each pair set: one pipeline, hence the fairest comparisons.
         by_real_source: false alarms of each collection of real pictures.
         unreadable: pictures that took no part.
+        reliability: bins of :func:`spectrace.evaluation.summaries.reliability_bins`, at even prior odds; none
+            in files made before there were any.
     """
 
     model: str
@@ -110,6 +132,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     by_pair: list[Comparison]
     by_real_source: list[FalseAlarms]
     unreadable: list[Unreadable]
+    reliability: list[Bin] = []
 
 
 class SweepPoint(msgspec.Struct, frozen=True):

@@ -15,7 +15,8 @@ from spectrace.evaluation import metrics
 from spectrace.evaluation.bootstrap import RESAMPLES, Bounds, interval, resampled_weights, wilson
 from spectrace.evaluation.figures import BY_GENERATOR, BY_PAIR, FIGURES, OVERALL, Figure, probabilities
 from spectrace.evaluation.kernels import Bools, Floats
-from spectrace.evaluation.results import Comparison, Estimate, FalseAlarms, Tally
+from spectrace.evaluation.reliability import reliability
+from spectrace.evaluation.results import Bin, Comparison, Estimate, FalseAlarms, Tally
 
 # With fewer pictures a resampled interval would claim a certainty that nobody has.
 FEWEST_FOR_INTERVAL = 8
@@ -92,6 +93,18 @@ def by_real_source(observations: Sequence[Observation]) -> list[FalseAlarms]:
         counts = tally(seen)
         alarms.append(FalseAlarms(name, counts, _estimate(wilson(counts.generated, counts.read))))
     return alarms
+
+
+def reliability_bins(
+    observations: Sequence[Observation], *, resamples: int = RESAMPLES, seed: int = 0
+) -> list[Bin]:
+    """Bins of a reliability diagram at even prior odds; none where no picture of a class was scored."""
+    scored = [(seen.row, seen.score) for seen in observations if seen.score is not None]
+    labels = [row.is_generated for row, _ in scored]
+    if all(labels) or not any(labels):
+        return []
+    scores = [score for _, score in scored]
+    return reliability(labels, scores, [row.source for row, _ in scored], resamples=resamples, seed=seed)
 
 
 def tally(observations: Sequence[Observation]) -> Tally:

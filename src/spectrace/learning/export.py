@@ -17,6 +17,7 @@ import torch
 from spectrace import __version__
 from spectrace.corpora.manifest import Manifest
 from spectrace.detectors.card import METADATA_KEY, Card, OperatingLimits
+from spectrace.detectors.metadata import replace_metadata
 from spectrace.learning.loop import Trained
 from spectrace.learning.network import DetectorNetwork
 from spectrace.learning.recipes import Recipe
@@ -42,7 +43,7 @@ def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
     if card.any_size:
         free |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     model = to_onnx(network, example, free, names=("tiles", "logits"))
-    write_card(model, card)
+    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     save_onnx(model, path)
 
 
@@ -87,17 +88,9 @@ def save_onnx(model: onnx.ModelProto, path: Path) -> None:
     temporary.replace(path)
 
 
-def write_card(model: onnx.ModelProto, card: Card) -> None:
-    """Put a card into a model's metadata, in place of the one that is there."""
-    kept = {entry.key: entry.value for entry in model.metadata_props if entry.key != METADATA_KEY}
-    onnx.helper.set_model_props(model, {**kept, METADATA_KEY: card.to_json()})
-
-
 def replace_card(path: Path, card: Card) -> None:
     """Give a model file another card (after calibration or evaluation); the network is left as it is."""
-    model = onnx.load(path)
-    write_card(model, card)
-    save_onnx(model, path)
+    replace_metadata(path, METADATA_KEY, card.to_json())
 
 
 def card_of(recipe: Recipe, trained: Trained, manifest: Manifest, seed: int) -> Card:
