@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def manifest(tmp_path: Path) -> Manifest:
     for number in range(8):
         low = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
         low.resize((32, 32), Image.Resampling.BICUBIC).save(tmp_path / f"{number}.png")
-        label = ("real", "generated")[number % 2]
+        label: Literal["real", "generated"] = "generated" if number % 2 else "real"
         rows.append(Row(path=f"{number}.png", label=label, source=f"{label}-{number % 4}"))
     return Manifest(rows, tmp_path)
 
