@@ -1,0 +1,67 @@
+"""Stand-ins for a corpus, for quick tries: photographs from wheels, and the same pieces upsampled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from spectrace.corpora.folders import file_sha256
+from spectrace.corpora.manifest import Manifest, Row
+from spectrace.corpora.wheels import wheel_photographs
+from spectrace.images.decode import decode
+from spectrace.images.operations import KERNELS
+from spectrace.studies.pieces import TRAIN, VAL
+from spectrace.studies.registry import Context
+from spectrace.studies.source_pictures import PHOTOGRAPH, write_pieces
+
+
+def stand_ins(
+    context: Context,
+    *,
+    splits: tuple[str, str],
+    count: int,
+    side: int,
+    kernels: tuple[str, ...] = ("bilinear",),
+) -> Manifest:
+    """Pieces of photographs, and the same pieces halved and upsampled again: a kernel stands for a generator.
+
+    Args:
+        context: whose folder they are written to.
+        splits: names for training and test; no photograph is in both.
+        count: pieces of each split.
+        side: of a piece in pixels.
+        kernels: names in :data:`spectrace.images.operations.KERNELS`.
+
+    Returns:
+        A manifest in which a piece and what was made of it share the source, its photograph, and the pair:
+        ``a`` and ``b`` by turns.
+    """
+    folder = context.folder / "stand-ins"
+    rows: list[Row] = []
+    for number, split in enumerate(splits):
+        photographs = wheel_photographs().select(split=(TRAIN, VAL)[number])
+        name = f"camera-{split}-{side}"
+        pieces = write_pieces(photographs, folder, name, split=split, count=count, side=side, seed=number)
+        for index, piece in enumerate(pieces):
+            source = Path(piece.extra[PHOTOGRAPH]).stem
+            camera = msgspec.structs.replace(piece, source=source, pair="ab"[index % 2])
+            rows += [camera, *(_upsampled(camera, folder, kernel) for kernel in kernels)]
+    return Manifest(rows, folder)
+
+
+def _upsampled(piece: Row, folder: Path, kernel: str) -> Row:
+    path = folder / piece.path.replace("camera-", f"{kernel}-")
+    path.parent.mkdir(exist_ok=True)
+    image = Image.fromarray(np.array(decode(folder / piece.path).pixels))
+    halved = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
+    halved.resize(image.size, KERNELS[kernel]).save(path)
+    return msgspec.structs.replace(
+        piece,
+        path=path.relative_to(folder).as_posix(),
+        label="generated",
+        generator=kernel,
+        sha256=file_sha256(path),
+    )
