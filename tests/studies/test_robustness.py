@@ -17,7 +17,8 @@ from spectrace.errors import ManifestError, UsageError
 from spectrace.evaluation.summaries import Observation
 from spectrace.evaluation.sweeps import NONE, Strength, Sweep
 from spectrace.studies.registry import Context
-from spectrace.studies.robustness import Settings, figure, run_study
+from spectrace.studies.robustness import Settings, run_study
+from spectrace.studies.robustness_figure import figure
 from spectrace.studies.robustness_pictures import capped, large, training_pictures, wheel_pictures
 from spectrace.studies.robustness_tables import (
     OF_SCORES,
@@ -176,7 +177,7 @@ def test_the_figure_has_a_panel_a_sweep(measured: Any) -> None:
     assert [text.get_text() for text in drawn.legends[0].get_texts()] == [
         "trained clean",
         "trained augmented",
-        "shipped (shipped)",
+        "shipped",
     ]
 
 

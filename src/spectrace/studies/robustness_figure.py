@@ -56,7 +56,7 @@ def _draw(panel: Any, sweep: Result) -> None:
             places, [cell["value"] for cell in cells], "o-", color=colour, ms=3, lw=1.4, label=curve["name"]
         )
     panel.axhline(0.5, color="black", lw=0.7, ls=":")
-    crowded = max(map(len, sweep["strengths"])) > 5
+    crowded = max(map(len, sweep["strengths"])) > 8
     panel.set_xticks(
         places,
         sweep["strengths"],
@@ -70,4 +70,4 @@ def _draw(panel: Any, sweep: Result) -> None:
 
 
 def _label(name: str) -> str:
-    return f"trained {name}" if name in ("clean", "augmented") else f"{name} (shipped)"
+    return f"trained {name}" if name in ("clean", "augmented") else name
