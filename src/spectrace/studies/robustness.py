@@ -13,7 +13,7 @@ from spectrace.corpora.manifest import Manifest
 from spectrace.corpora.splits import refuse_forbidden
 from spectrace.detectors.detector import Detector
 from spectrace.evaluation.stability import map_stability
-from spectrace.evaluation.sweeps import ALL, NONE, find_sweeps, observe_strengths
+from spectrace.evaluation.sweeps import ALL, find_sweeps, observe_strengths
 from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, RepresentationRecipe
 from spectrace.studies.pieces import WHEELS
 from spectrace.studies.registry import Context, Result, register_study
@@ -132,7 +132,7 @@ def run_study(settings: Settings, context: Context) -> Result:
             maps[kind] = map_stability(
                 detector,
                 mapped,
-                [NONE.spec, *settings.map_perturbations],
+                settings.map_perturbations,
                 workers=workers,
                 visit=lambda: advance(1),
             )
