@@ -48,6 +48,7 @@ class NearestNeighbours(Baseline):
         self._neighbours = neighbours
         self._centre = np.zeros((), np.float32)
         self._known: Features = np.zeros((0, 0), np.float32)
+        self._squares = np.zeros(0, np.float32)
         self._labels = np.zeros(0, np.int64)
         self._classes = 0
 
@@ -58,6 +59,7 @@ class NearestNeighbours(Baseline):
         # Small numbers keep their digits in a difference of squares.
         self._centre = features.mean(axis=0)
         self._known, self._labels = features - self._centre, labels
+        self._squares = np.einsum("nd,nd->n", self._known, self._known)
         counts = sorted({min(count, len(pictures)) for count in self._neighbours})
         neighbours, _ = self._nearest(val_pictures, counts[-1])
         reached = [accuracy(self._shares(neighbours[:, :count]), val_labels) for count in counts]
@@ -72,11 +74,10 @@ class NearestNeighbours(Baseline):
         """Labels and distances of the nearest, nearest first: ``[N, count]`` each."""
         labels = np.empty((len(pictures), count), np.int64)
         distances = np.empty((len(pictures), count))
-        squares = np.einsum("nd,nd->n", self._known, self._known)
         for part in slices(len(pictures), _AT_ONCE):
             features = self._representation(pictures[part]) - self._centre
             own = np.einsum("nd,nd->n", features, features)
-            squared = np.maximum(own[:, None] + squares - 2.0 * (features @ self._known.T), 0.0)
+            squared = np.maximum(own[:, None] + self._squares - 2.0 * (features @ self._known.T), 0.0)
             order = np.argsort(squared, axis=1, kind="stable")[:, :count]
             labels[part] = self._labels[order]
             distances[part] = np.sqrt(np.take_along_axis(squared, order, axis=1))

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from spectrace.errors import UsageError
 from spectrace.evaluation.baselines.baseline import Baseline
 from spectrace.evaluation.baselines.eigenfaces import Eigenfaces
-from spectrace.evaluation.baselines.features import PIXELS, REPRESENTATIONS
+from spectrace.evaluation.baselines.features import LOG_DCT, PIXELS, REPRESENTATIONS
+from spectrace.evaluation.baselines.metadata import block_grid_baseline, metadata_baseline
+from spectrace.evaluation.baselines.methods import Method, Windows
 from spectrace.evaluation.baselines.neighbours import NearestNeighbours
 from spectrace.evaluation.baselines.prnu import NoiseFingerprints
 
@@ -57,3 +59,50 @@ def build_baseline(identity: str, representation: str = PIXELS) -> Baseline:
             f"{identity} does not take {representation}: use {' or '.join(entry.representations)}"
         )
     return entry.build(representation)
+
+
+class MethodEntry(NamedTuple):
+    """A baseline that tells camera from generated.
+
+    Attributes:
+        title: for tables.
+        build: makes a fresh one; takes the side of the window in pixels.
+    """
+
+    title: str
+    build: Callable[[int], Method]
+
+
+def _windows(identity: str, representation: str = PIXELS) -> Callable[[int], Method]:
+    return lambda side: Windows(build_baseline(identity, representation), side)
+
+
+METHODS: dict[str, MethodEntry] = {
+    "knn": MethodEntry("kNN on pixels", _windows("knn")),
+    "knn-dct": MethodEntry("kNN on the log-DCT", _windows("knn", LOG_DCT)),
+    "eigenfaces": MethodEntry("Eigenfaces on pixels", _windows("eigenfaces")),
+    "eigenfaces-dct": MethodEntry("Eigenfaces on the log-DCT", _windows("eigenfaces", LOG_DCT)),
+    "prnu": MethodEntry("PRNU", _windows("prnu")),
+    "metadata": MethodEntry("what the file says", lambda _: metadata_baseline()),
+    "block-grid": MethodEntry("earlier JPEG compression in the pixels", lambda _: block_grid_baseline()),
+}
+
+
+def build_method(name: str, side: int) -> Method:
+    """A fresh baseline for detection.
+
+    Args:
+        name: a key of :data:`METHODS`.
+        side: of the window in pixels, for those that look at one.
+
+    Raises:
+        UsageError: an unknown name.
+
+    Example:
+        >>> build_method("magic", 64)
+        Traceback (most recent call last):
+        spectrace.errors.UsageError: baseline 'magic' is unknown: use one of knn, knn-dct, ...
+    """
+    if name not in METHODS:
+        raise UsageError(f"baseline {name!r} is unknown: use one of {', '.join(METHODS)}")
+    return METHODS[name].build(side)
