@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -111,7 +112,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     upsamplers: tuple[str, ...] = ("transposed", "nearest", "pixel-shuffle")
     generator_steps: int = 800
     weights: str = "../shared/weights"
-    factors: tuple[Factor, ...] = FACTORS
+    factors: Annotated[tuple[Factor, ...], msgspec.Meta(min_length=1)] = FACTORS
     detectors: tuple[str, ...] = tuple(DETECTORS)
     seeds: tuple[int, ...] = (0, 1, 2)
     tile: int = 64
