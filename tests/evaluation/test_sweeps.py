@@ -208,3 +208,12 @@ def test_the_table_has_a_line_a_strength(manifest: Manifest) -> None:
     assert shown.title == "Darker (darker): brightness@1"
     assert shown.header[:3] == ("exponent", "real + generated", FIGURES["auroc"].title)
     assert [row[:2] for row in shown.rows] == [("none", "10 + 10"), ("2", "10 + 10"), ("9", "10 + 10")]
+
+
+def test_pictures_too_small_for_any_score_leave_figures_of_scores_out(manifest: Manifest) -> None:
+    (curve,) = sweep([Brightness(least=30)], manifest, [SMALLER], resamples=5)
+    for point in curve.points:
+        assert (point.comparison.real.scored, point.comparison.real.read) == (0, 10)
+        assert point.comparison.figures["auroc"].value is None
+        assert point.comparison.figures["decided"].value is not None
+    assert table(curve).rows[0][1:3] == ("0 + 0", "–")
