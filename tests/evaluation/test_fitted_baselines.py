@@ -149,7 +149,7 @@ def test_what_cannot_be_fitted_is_refused(printed):
         fit_baseline("knn", printed, split="unseen")
     with pytest.raises(UsageError, match="'magic' is unknown: use one of knn, knn-dct"):
         fit_baseline("magic", printed)
-    with pytest.raises(ManifestError, match="no real and no generated pictures"):
+    with pytest.raises(ManifestError, match="no picture has the split 'nowhere'"):
         fit_baseline("knn", printed, split="nowhere")
     with pytest.raises(ManifestError, match="as large as the window"):
         fit_baseline("knn", printed, side=SIZE + 1)

@@ -10,23 +10,36 @@ import click
 
 from spectrace.cli.pictures import labelled_pictures
 from spectrace.cli.progress import progress
+from spectrace.errors import UsageError
 
 if TYPE_CHECKING:
+    from spectrace.corpora.manifest import Manifest
     from spectrace.detectors.card import Pooling
     from spectrace.detectors.detector import Detector
+    from spectrace.evaluation.baselines.detector import FittedBaseline
     from spectrace.evaluation.results import Evaluation, SweepCurve
     from spectrace.evaluation.tables import Table
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_FITTED_ON = "train"
+_SET_ASIDE = 0.5
 
 
 @click.command()
-@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.argument("models", nargs=-1, metavar="MODEL...")
 @click.option("-m", "--manifest", "manifest_path", type=_FILE, help="Labelled pictures: .csv or .parquet.")
 @click.option("-s", "--split", help="Rows of the manifest to measure on [val, if there is one].")
 @click.option("-r", "--real", type=_FOLDER, multiple=True, help="Folder of camera pictures.")
 @click.option("-g", "--generated", type=_FOLDER, multiple=True, help="Folder of generated pictures.")
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    metavar="NAME",
+    help="Fit this method on the split train and measure it, too: knn, knn-dct, eigenfaces, eigenfaces-dct, "
+    "prnu, metadata or block-grid.",
+)
 @click.option(
     "-p",
     "--perturb",
@@ -62,6 +75,7 @@ def command(
     split: str | None,
     real: tuple[Path, ...],
     generated: tuple[Path, ...],
+    baselines: tuple[str, ...],
     perturbations: tuple[str, ...],
     sweep_names: tuple[str, ...],
     pooling: Pooling | None,
@@ -78,11 +92,14 @@ def command(
     --generated, which may be given several times. Without --split the rows of val are measured; unseen is
     measured only when it is named, and nothing should be chosen by what it gives.
 
+    Each --baseline is fitted on the manifest's rows of train and needs no model beside it. Of folders, half
+    of the pictures are set aside for that, by the hash of their content, and the rest is measured.
+
     Exit codes: 0 all pictures were read, 2 wrong usage, 3 some were not (they are listed), 130 interrupted.
     """
     from spectrace.detectors.detector import Detector  # noqa: PLC0415  (heavy: only when it runs)
     from spectrace.evaluation.environment import Environment  # noqa: PLC0415
-    from spectrace.evaluation.evaluate import evaluate  # noqa: PLC0415
+    from spectrace.evaluation.evaluate import PictureDetector, evaluate  # noqa: PLC0415
     from spectrace.evaluation.results import Results  # noqa: PLC0415
     from spectrace.evaluation.sweeps import find_sweeps, sweep  # noqa: PLC0415
     from spectrace.images.perturbations import parse  # noqa: PLC0415
@@ -91,8 +108,12 @@ def command(
     for spec in perturbations:
         parse(spec)
     sweeps = find_sweeps(sweep_names)
-    manifest, split = labelled_pictures(manifest_path, split, real, generated)
-    detectors = [_pooled(Detector.load(model), pooling) for model in models]
+    if not (models or baselines):
+        raise UsageError("nothing to measure: give a MODEL, or a method with --baseline")
+    set_aside = _SET_ASIDE if baselines else 0.0
+    manifest, split = labelled_pictures(manifest_path, split, real, generated, set_aside=set_aside)
+    detectors: list[PictureDetector] = [_pooled(Detector.load(model), pooling) for model in models]
+    detectors += _fitted(baselines, manifest, split, seed, workers, quiet=quiet)
     changes = (None, *dict.fromkeys(perturbations))
     chosen = manifest if split is None else manifest.select(split=split)
     evaluations = []
@@ -140,6 +161,34 @@ def _pooled(detector: Detector, pooling: Pooling | None) -> Detector:
     import msgspec  # noqa: PLC0415
 
     return type(detector)(detector.model, card=msgspec.structs.replace(detector.card, pooling=pooling))
+
+
+def _fitted(
+    names: tuple[str, ...],
+    manifest: Manifest,
+    split: str | None,
+    seed: int,
+    workers: int | None,
+    *,
+    quiet: bool,
+) -> list[FittedBaseline]:
+    if not names:
+        return []
+    from spectrace.evaluation.baselines.detector import fit_baseline  # noqa: PLC0415
+    from spectrace.evaluation.baselines.registry import known_method  # noqa: PLC0415
+
+    for name in names:
+        known_method(name)
+    if split in {None, _FITTED_ON}:
+        raise UsageError(
+            f"baselines are fitted on the split {_FITTED_ON}: name another one to measure with --split"
+        )
+    baselines = []
+    with progress("fitting baselines", len(names), quiet=quiet) as step:
+        for name in dict.fromkeys(names):
+            baselines.append(fit_baseline(name, manifest, split=_FITTED_ON, seed=seed, workers=workers))
+            step()
+    return baselines
 
 
 def _show(evaluations: list[Evaluation], curves: list[SweepCurve]) -> None:

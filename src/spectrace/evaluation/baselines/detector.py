@@ -18,7 +18,7 @@ from spectrace.detectors.verdict import judge, limit_reasons
 from spectrace.errors import ImageError, ManifestError, UsageError
 from spectrace.evaluation.baselines.baseline import Labels
 from spectrace.evaluation.baselines.methods import Method
-from spectrace.evaluation.baselines.registry import METHODS, build_method
+from spectrace.evaluation.baselines.registry import known_method
 from spectrace.evaluation.baselines.sampling import balanced, source_folds
 from spectrace.evaluation.evaluate import picture_seed
 from spectrace.images import perturbations
@@ -123,9 +123,12 @@ def fit_baseline(
         ManifestError: too few pictures that can be read and are large enough.
     """
     refuse_forbidden(split or "")
-    method = build_method(name, side)
-    chosen = manifest if split is None else manifest.select(split=split)
-    chosen = balanced(chosen, per_source, seed=seed)
+    entry = known_method(name)
+    method = entry.build(side)
+    rows = manifest if split is None else manifest.select(split=split)
+    if not len(rows):
+        raise ManifestError(f"no picture has the split {split!r}: baselines are fitted on it")
+    chosen = balanced(rows, per_source, seed=seed)
     change = None if perturbation is None else perturbations.parse(perturbation)
 
     def look(row: Row) -> Any:
@@ -154,7 +157,7 @@ def fit_baseline(
     card = Card(
         id=name,
         version=digest[:8],
-        title=METHODS[name].title,
+        title=entry.title,
         kind="baseline",
         tile_size=method.side,
         tiles=1,

@@ -88,21 +88,20 @@ METHODS: dict[str, MethodEntry] = {
 }
 
 
-def build_method(name: str, side: int) -> Method:
-    """A fresh baseline for detection.
+def known_method(name: str) -> MethodEntry:
+    """The entry of a baseline for detection.
 
     Args:
         name: a key of :data:`METHODS`.
-        side: of the window in pixels, for those that look at one.
 
     Raises:
         UsageError: an unknown name.
 
     Example:
-        >>> build_method("magic", 64)
+        >>> known_method("magic")
         Traceback (most recent call last):
         spectrace.errors.UsageError: baseline 'magic' is unknown: use one of knn, knn-dct, ...
     """
     if name not in METHODS:
         raise UsageError(f"baseline {name!r} is unknown: use one of {', '.join(METHODS)}")
-    return METHODS[name].build(side)
+    return METHODS[name]
