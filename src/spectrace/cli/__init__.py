@@ -13,6 +13,7 @@ from spectrace.errors import SpectraceError
 VERBS = {
     "detect": "Say of pictures whether a camera or a generator made them.",
     "spectrum": "Mean spectra of folders, their differences and upsampling peaks.",
+    "audit": "What file formats tell of the class; --fix writes an equalised copy.",
     "train": "Train a detector from a recipe; resumes where it stopped.",
     "calibrate": "Fit a model's scores and thresholds to labelled pictures.",
     "evaluate": "Measure a model on labelled pictures, by source and by generator.",
