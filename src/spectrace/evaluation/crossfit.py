@@ -39,8 +39,8 @@ class Scored(NamedTuple):
     conditions: NDArray[np.int64]
     pictures: NDArray[np.int64]
 
-    def take(self, kept: Bools) -> Scored:
-        """Those of them for which ``kept`` [n] is true."""
+    def take(self, kept: Bools | NDArray[np.int64]) -> Scored:
+        """Those for which ``kept`` [n] is true, or those of the numbers ``kept``."""
         return Scored(
             self.logits[kept],
             self.labels[kept],
