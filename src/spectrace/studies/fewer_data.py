@@ -59,7 +59,6 @@ class Settings(ClassifierSettings, frozen=True, forbid_unknown_fields=True, kw_o
     shares: tuple[float, ...] = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
     models: tuple[Literal["cnn", "ridge"], ...] = ("cnn", "ridge")
     ridge: float = 0.01
-    epochs: int = 12
     steps_per_epoch: int = 50
 
 
@@ -99,13 +98,13 @@ def part_of(manifest: Manifest, share: float, seed: int) -> Manifest:
         seed: of the draw.
     """
     train, val = split_names(seed)
-    kept = manifest.select(split=val).rows
+    kept = {row.path for row in manifest.select(split=val)}
     training = manifest.select(split=train)
     for number, (name,) in enumerate(sorted(training.count("generator"))):
         rows = training.select(generator=name).rows
         order = np.random.default_rng([seed, number]).permutation(len(rows))
-        kept += [rows[index] for index in order[: max(1, round(share * len(rows)))]]
-    return Manifest(kept, manifest.root, manifest.columns)
+        kept |= {rows[index].path for index in order[: max(1, round(share * len(rows)))]}
+    return Manifest([row for row in manifest if row.path in kept], manifest.root, manifest.columns)
 
 
 def _model(

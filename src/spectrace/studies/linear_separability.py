@@ -131,7 +131,7 @@ def _choose(
         losses = [float(Model(path).card.training["val_loss"]) for path in train_all(trainings, context)]
         return listed[int(np.argmin(losses))]
 
-    chosen = {"none": PenaltyRecipe()}
+    chosen: dict[Penalty, PenaltyRecipe] = {"none": PenaltyRecipe()}
     wanted = set(settings.penalties)
     if wanted & {"l1", "both"}:
         chosen["l1"] = best([PenaltyRecipe(l1=strength) for strength in settings.l1])
