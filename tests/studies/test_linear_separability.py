@@ -59,6 +59,7 @@ def manifest(tmp_path):
     return Manifest(rows, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_weights_are_where_the_classes_differ(manifest, monkeypatch, tmp_path):
     monkeypatch.setattr(linear_separability, "pictures_of", lambda *_: manifest)
     result = run_study(SETTINGS, Context(tmp_path / "work", workers=0))
