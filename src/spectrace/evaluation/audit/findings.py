@@ -37,6 +37,7 @@ class Verdict(StrEnum):
     """What is said of a kind of traits, and of the whole."""
 
     LEAK = "leak"
+    APART = "tells them apart"
     NONE = "no leak found"
     UNCLEAR = "too few pictures to say"
 
@@ -49,7 +50,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         auroc: cross-validated over pictures of the same sources; None for too few pictures.
         p_value: of label permutations.
         new_sources: AUROC on sources that the classifier has not seen; None where there are too few.
-        verdict: on this kind.
+        verdict: on this kind; spectral traits that separate are no leak of formats, they tell apart.
     """
 
     kind: Kind
@@ -220,7 +221,7 @@ def _part(kind: Kind, found: Gathered, generated: Bools, seed: int) -> Part:
         auroc=Estimate(*(round(value, 4) for value in inside.auroc)),
         p_value=inside.p_value,
         new_sources=new and Estimate(*(round(value, 4) for value in new)),
-        verdict=verdict_on(inside.auroc.value, inside.auroc.high, inside.p_value),
+        verdict=verdict_on(kind, inside.auroc.value, inside.auroc.high, inside.p_value),
     )
 
 
@@ -229,15 +230,15 @@ def rows_of(traits: Sequence[Traits], *kinds: Kind) -> Floats:
     return one_hot([column_of(name, traits) for name in names_of(*kinds)], traits)
 
 
-def verdict_on(value: float, high: float, p_value: float) -> Verdict:
+def verdict_on(kind: Kind, value: float, high: float, p_value: float) -> Verdict:
     """What is said of one classifier's AUROC.
 
     Example:
-        >>> verdict_on(0.87, 0.9, 0.005).value, verdict_on(0.52, 0.56, 0.2).value
+        >>> verdict_on("file", 0.87, 0.9, 0.005).value, verdict_on("grid", 0.52, 0.56, 0.2).value
         ('leak', 'no leak found')
-        >>> verdict_on(0.58, 0.71, 0.08).value
-        'too few pictures to say'
+        >>> verdict_on("spectral", 0.87, 0.9, 0.005).value, verdict_on("grid", 0.58, 0.71, 0.08).value
+        ('tells them apart', 'too few pictures to say')
     """
     if value >= LEAK and p_value <= P_VALUE:
-        return Verdict.LEAK
+        return Verdict.LEAK if kind in HISTORY else Verdict.APART
     return Verdict.NONE if high < HARMLESS else Verdict.UNCLEAR

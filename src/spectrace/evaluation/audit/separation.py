@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.special import expit
+from scipy.special import expit, ndtri
 from scipy.stats import rankdata
 
 from spectrace.evaluation import kernels
@@ -81,9 +81,8 @@ def separation(
     if not permutations:
         return Separation(bounds(values), 1.0)
     null = _permuted(rows, generated, fold, permutations, rng)
-    stretch = max(1.0, float(np.std(null)) / max(_spread_by_chance(scores, generated, fold), 1e-9))
     p_value = (1 + int((null >= values[0] - 1e-12).sum())) / (1 + permutations)
-    return Separation(bounds(values, stretch), p_value)
+    return Separation(bounds(values, float(np.std(null))), p_value)
 
 
 def separation_of_new_sources(
@@ -111,16 +110,23 @@ def separation_of_new_sources(
     return bounds(_within(generated, scores, fold, weights))
 
 
-def bounds(values: Floats, stretch: float = 1.0) -> Bounds:
-    """The first value and the interval that the others span, stretched about it, within 0 and 1."""
+def bounds(values: Floats, spread: float = 0.0) -> Bounds:
+    """The first value and its interval.
+
+    Args:
+        values: the value, then those of the resamples.
+        spread: standard deviation of the value where labels mean nothing. The interval is not narrower than
+            it allows at 0.5; towards 0 and 1 it shrinks as the standard deviation of a share does.
+
+    Example:
+        >>> bounds(np.array([0.5, 0.4, 0.6]), 0.1).low.round(3)
+        np.float64(0.304)
+    """
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.nanquantile(values[1:], [tail, 1 - tail])
     value = float(values[0])
-    return Bounds(
-        value,
-        min(max(value + stretch * (float(low) - value), 0.0), value),
-        max(min(value + stretch * (float(high) - value), 1.0), value),
-    )
+    low, high = np.nanquantile(values[1:], [tail, 1 - tail])
+    least = -ndtri(tail) * spread * 2 * np.sqrt(value * (1 - value))
+    return Bounds(value, max(min(low, value - least), 0.0), min(max(high, value + least), 1.0))
 
 
 def _dealt(generated: Bools, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -223,15 +229,3 @@ def fit_many(rows: Floats, labels: NDArray[np.bool_], ridge: float) -> Floats:
         if np.abs(step).max() < _CLOSE:
             break
     return solution
-
-
-def _spread_by_chance(scores: Floats, generated: Bools, fold: NDArray[np.int64]) -> float:
-    """Standard deviation of the mean AUROC if folds were independent and labels drawn (Mann and Whitney)."""
-    variances = []
-    for number in range(FOLDS):
-        held = fold == number
-        count, positive = int(held.sum()), int(generated[held].sum())
-        _, ties = np.unique(scores[held].round(9), return_counts=True)
-        tied = float((ties.astype(np.float64) ** 3 - ties).sum()) / (count * (count - 1))
-        variances.append((count + 1 - tied) / (12 * positive * (count - positive)))
-    return float(np.sqrt(np.mean(variances) / FOLDS))

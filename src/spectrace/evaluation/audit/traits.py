@@ -52,7 +52,7 @@ TRAITS: dict[str, Described] = {
     "frames": Described("file", "frames"),
     "orientation": Described("file", "EXIF orientation"),
     "jpeg_quality": Described("file", "JPEG quality"),
-    "jpeg_tables": Described("file", "JPEG quantisation tables"),
+    "jpeg_tables": Described("file", "JPEG quantisation table"),
     "subsampling": Described("file", "chroma subsampling"),
     "progressive": Described("file", "progressive JPEG"),
     "icc": Described("file", "colour profile"),

@@ -19,16 +19,16 @@ _SHOWN = 5
 
 def headline(audit: Audit) -> str:
     """The verdict in one sentence."""
-    leaks = [NAMES[part.kind].split(" (")[0] for part in audit.parts if _leaks(part)]
+    leaks = [NAMES[kind].split(" (")[0] for kind in HISTORY if _separates(audit.part(kind))]
     if audit.verdict is Verdict.LEAK:
-        return f"The formats leak: {' and '.join(leaks)} tell generated from real pictures."
+        return f"The formats leak: {', '.join(leaks)} tell generated from real pictures."
     if audit.verdict is Verdict.NONE:
         return "No leak found: file formats do not tell generated from real pictures."
     return "Too few pictures to say whether the formats leak."
 
 
 def strongest(audit: Audit) -> list[Tell]:
-    """The single traits worth a sentence, the one that tells most first, some of each kind left out."""
+    """The single traits worth a sentence, the one that tells most first."""
     return [tell for tell in audit.tells if (tell.auroc.low or 0.0) >= LEAK][:_SHOWN]
 
 
@@ -40,7 +40,7 @@ def findings(audit: Audit) -> Iterator[str]:
         if part.auroc is None:
             continue
         sentence = f"{_capital(NAMES[part.kind])} alone: AUROC {figure(part)}."
-        if part.new_sources is not None and part.verdict is Verdict.LEAK:
+        if part.new_sources is not None and _separates(part):
             low = part.new_sources.low or 0.0
             carries = "it carries to new collections" if low > 0.5 else "that it carries is not shown"
             sentence += f" On collections left out {estimate(part.new_sources)}: {carries}."
@@ -67,7 +67,7 @@ def advice(audit: Audit) -> Iterator[str]:
         yield "Add pictures: the interval is too wide to tell a leak from chance."
     else:
         yield "Formats need no equalising. What the pictures show may still tell the class."
-    if _leaks(audit.part("spectral")):
+    if _separates(audit.part("spectral")):
         yield (
             "Resampling and detail tell the classes apart as well. That may be the history of the files, "
             "which an equalised copy hides, or what the generators truly leave, which a detector is to find."
@@ -109,7 +109,7 @@ def comparison(before: Audit, after: Audit) -> Iterator[str]:
         old, new = before.part(kind).auroc, after.part(kind).auroc
         if old is not None and new is not None:
             yield f"{_capital(name)}: AUROC {estimate(old)} before, {estimate(new)} in the copy."
-    if _leaks(after.part("spectral")) and not any(_leaks(after.part(kind)) for kind in HISTORY):
+    if _separates(after.part("spectral")) and not any(_separates(after.part(kind)) for kind in HISTORY):
         yield "What is left is spectral: content, and the generators' own resampling."
 
 
@@ -117,5 +117,5 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _leaks(part: Part) -> bool:
-    return part.verdict is Verdict.LEAK
+def _separates(part: Part) -> bool:
+    return part.verdict in (Verdict.LEAK, Verdict.APART)
