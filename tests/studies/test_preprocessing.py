@@ -238,6 +238,7 @@ def test_the_study_trains_every_case_and_tests_what_was_trained(tmp_path, monkey
     ("changed", "message"),
     [
         ({"test_split": "unseen"}, "kept for the last measurement"),
+        ({"trained_on": "flux2-tiny"}, "wanted one of transposed, nearest"),
         ({"detectors": ("guess",)}, "known are ridge, patches"),
         ({"factors": (Factor("size", "identity", "resize(scale=0.5)"),)}, "64x64 and 32x32 pixels"),
         ({"factors": (Factor("small", "resize(scale=0.2)", "resize(scale=0.2)"),)}, "at least 32"),

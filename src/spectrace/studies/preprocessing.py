@@ -92,9 +92,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         train, test: photographs of each.
         per_photograph: pieces of each.
         side: of the pieces in pixels before the pipelines, cut after scaling down by ``scale``.
-        upsamplers: of the autoencoders; detectors are trained on the first.
+        upsamplers: of the autoencoders.
         generator_steps: training steps of an autoencoder.
         weights: folder of the FLUX.2 tiny autoencoder; empty leaves it out.
+        trained_on: an upsampler or ``flux2-tiny``; the other generators are for the test.
         factors: of the preprocessing.
         detectors: of :data:`DETECTORS`.
         seeds: one training each.
@@ -112,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     upsamplers: tuple[str, ...] = ("transposed", "nearest", "pixel-shuffle")
     generator_steps: int = 800
     weights: str = "../shared/weights"
+    trained_on: str = "transposed"
     factors: Annotated[tuple[Factor, ...], msgspec.Meta(min_length=1)] = FACTORS
     detectors: tuple[str, ...] = tuple(DETECTORS)
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -144,7 +146,7 @@ def run_study(settings: Settings, context: Context) -> Result:
     """
     _check(settings)
     manifest = _pictures(settings, context)
-    generator = settings.upsamplers[0]
+    generator = settings.trained_on
     asked = [
         (factor, kind, case)
         for factor in settings.factors
@@ -236,6 +238,9 @@ def _check(settings: Settings) -> None:
     unknown = set(settings.detectors) - set(DETECTORS)
     if unknown:
         raise UsageError(f"detectors: {', '.join(sorted(unknown))}; known are {', '.join(DETECTORS)}")
+    generators = [*settings.upsamplers, *([FLUX] if settings.weights else [])]
+    if settings.trained_on not in generators:
+        raise UsageError(f"trained_on is {settings.trained_on!r}: wanted one of {', '.join(generators)}")
     blank = np.zeros((settings.side, settings.side, 3), np.uint8)
     for factor in settings.factors:
         first, second = (
@@ -273,7 +278,7 @@ def _pictures(settings: Settings, context: Context) -> Manifest:
     pipelines = [spec for factor in settings.factors for spec in (factor.camera, factor.generated)]
     with context.progress.task("pictures", len(placed)) as advance:
         return write_pipelines(
-            placed, folder, makers, pipelines, trained_on=settings.upsamplers[0], visit=advance
+            placed, folder, makers, pipelines, trained_on=settings.trained_on, visit=advance
         )
 
 
