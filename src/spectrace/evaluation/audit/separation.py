@@ -9,6 +9,7 @@ show by how much.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -119,13 +120,13 @@ def bounds(values: Floats, spread: float = 0.0) -> Bounds:
             it allows at 0.5; towards 0 and 1 it shrinks as the standard deviation of a share does.
 
     Example:
-        >>> bounds(np.array([0.5, 0.4, 0.6]), 0.1).low.round(3)
-        np.float64(0.304)
+        >>> round(bounds(np.array([0.5, 0.4, 0.6]), 0.1).low, 3)
+        0.304
     """
     tail = (1 - CONFIDENCE) / 2
     value = float(values[0])
-    low, high = np.nanquantile(values[1:], [tail, 1 - tail])
-    least = -ndtri(tail) * spread * 2 * np.sqrt(value * (1 - value))
+    low, high = (float(end) for end in np.nanquantile(values[1:], [tail, 1 - tail]))
+    least = -float(ndtri(tail)) * spread * 2 * math.sqrt(value * (1 - value))
     return Bounds(value, max(min(low, value - least), 0.0), min(max(high, value + least), 1.0))
 
 

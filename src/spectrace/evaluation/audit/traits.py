@@ -71,7 +71,7 @@ TRAITS: dict[str, Described] = {
     "grid_comb": Described("grid", "how clearly coefficients lie on multiples of a step"),
     "grid_holes": Described("grid", "holes in the histogram of quantised coefficients"),
     "resampling_strength": Described("spectral", "strongest period of the residual's size", "dB"),
-    "resampling_frequency": Described("spectral", "its frequency", "cycles per pixel"),
+    "resampling_frequency": Described("spectral", "frequency of that period", "cycles per pixel"),
     "period_2": Described("spectral", "residual's size at period 2", "dB"),
     "period_3": Described("spectral", "residual's size at period 3", "dB"),
     "period_4": Described("spectral", "residual's size at period 4", "dB"),
