@@ -15,6 +15,10 @@ import pytest
             "spectrace.evaluation.evaluate, spectrace.evaluation.tables",
             "torch sklearn onnxruntime matplotlib rich",
         ),
+        (
+            "spectrace.evaluation.calibrate, spectrace.evaluation.reliability",
+            "torch onnx sklearn onnxruntime matplotlib rich",
+        ),
         ("spectrace.corpora.manifest", "torch scipy PIL pyarrow rich onnxruntime"),
         ("spectrace.cli.evaluate, spectrace.cli.manifest", "numpy scipy PIL rich onnxruntime matplotlib"),
     ],
