@@ -105,6 +105,19 @@ def test_tables_and_results_file(
     assert plain.manifest_digest == Manifest.read(folder / "manifest.csv").digest()
 
 
+def test_a_report_with_the_worst_mistakes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = brightness_model(folder / "inverted.onnx", slope=-0.1)
+    arguments = (wrong, "--real", "real", "--generated", "fake", "--resamples", "20", "--quiet")
+    assert run(monkeypatch, folder, *arguments, "--sweep", "flip", "--report", "pages/x.html") == 0
+    page = (folder / "pages" / "x.html").read_text("utf-8")
+    for part in ("Summary", "Generator by generator", "Robustness", "Reliability", "Worst mistakes"):
+        assert part in page
+    # Every picture is a mistake; the page shows the six worst of each class.
+    assert page.count('alt="Its heatmap"') == 12
+
+
 def test_json_on_stdout_is_the_results_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from spectrace.detectors.card import Pooling
     from spectrace.detectors.detector import Detector
     from spectrace.evaluation.baselines.detector import FittedBaseline
-    from spectrace.evaluation.results import Evaluation, SweepCurve
+    from spectrace.evaluation.evaluate import PictureDetector
+    from spectrace.evaluation.results import Evaluation, Results, SweepCurve
+    from spectrace.evaluation.summaries import Observation
     from spectrace.evaluation.tables import Table
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -66,6 +68,7 @@ _SET_ASIDE = 0.5
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Pictures at a time [one a processor].")
 @click.option("-o", "--out", type=_FILE, help="Write the results file (JSON).")
+@click.option("--report", type=_FILE, help="Write one self-contained HTML page, with the worst mistakes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results file instead of tables.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
 def command(
@@ -83,6 +86,7 @@ def command(
     resamples: int,
     workers: int | None,
     out: Path | None,
+    report: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -99,7 +103,7 @@ def command(
     """
     from spectrace.detectors.detector import Detector  # noqa: PLC0415  (heavy: only when it runs)
     from spectrace.evaluation.environment import Environment  # noqa: PLC0415
-    from spectrace.evaluation.evaluate import PictureDetector, evaluate  # noqa: PLC0415
+    from spectrace.evaluation.evaluate import evaluate  # noqa: PLC0415
     from spectrace.evaluation.results import Results  # noqa: PLC0415
     from spectrace.evaluation.sweeps import find_sweeps, sweep  # noqa: PLC0415
     from spectrace.images.perturbations import parse  # noqa: PLC0415
@@ -117,9 +121,18 @@ def command(
     changes = (None, *dict.fromkeys(perturbations))
     chosen = manifest if split is None else manifest.select(split=split)
     evaluations = []
+    untouched: list[list[Observation]] = []
     with progress("evaluating", len(chosen) * len(detectors) * len(changes), quiet=quiet) as step:
         for detector in detectors:
+            untouched.append([])
             for change in changes:
+                noted = untouched[-1] if report is not None and change is None else None
+
+                def visit(one: Observation, noted: list[Observation] | None = noted) -> None:
+                    step()
+                    if noted is not None:
+                        noted.append(one)
+
                 evaluations.append(
                     evaluate(
                         detector,
@@ -129,7 +142,7 @@ def command(
                         seed=seed,
                         resamples=resamples,
                         workers=workers,
-                        visit=lambda _: step(),
+                        visit=visit,
                     )
                 )
     curves = []
@@ -148,11 +161,33 @@ def command(
     results = Results(evaluations=evaluations, environment=Environment.here(), sweeps=curves)
     if out is not None:
         results.write(out)
+    if report is not None:
+        _write_report(report, results, detectors, chosen, untouched)
     if as_json:
         click.echo(results.to_json().decode(), nl=False)
     else:
         _show(evaluations, curves)
     return _report_unreadable(evaluations, quiet=quiet)
+
+
+def _write_report(
+    path: Path,
+    results: Results,
+    detectors: list[PictureDetector],
+    manifest: Manifest,
+    untouched: list[list[Observation]],
+) -> None:
+    from spectrace.detectors.detector import Detector  # noqa: PLC0415
+    from spectrace.explain.evaluation_page import evaluation_page  # noqa: PLC0415
+    from spectrace.explain.mistakes import mistakes  # noqa: PLC0415
+
+    shown = [
+        mistakes(detector, manifest, seen)
+        for detector, seen in zip(detectors, untouched, strict=True)
+        if isinstance(detector, Detector)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(evaluation_page(results, shown), encoding="utf-8")
 
 
 def _pooled(detector: Detector, pooling: Pooling | None) -> Detector:

@@ -114,6 +114,7 @@ def evaluate(
         by_generator=summaries.by_generator(observations, resamples=resamples, seed=seed),
         by_pair=summaries.by_pair(observations, resamples=resamples, seed=seed),
         by_real_source=summaries.by_real_source(observations),
+        reliability=summaries.reliability_bins(observations, resamples=resamples, seed=seed),
         unreadable=[Unreadable(seen.row.path, seen.error) for seen in observations if seen.error is not None],
         seconds=round(time.perf_counter() - started, 3),
     )

@@ -6,12 +6,10 @@ a content security policy keeps it so. Every string that comes from a file is cl
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from spectrace import __version__
 from spectrace.explain.fingerprint_wording import (
@@ -24,25 +22,15 @@ from spectrace.explain.fingerprint_wording import (
     prints_text,
 )
 from spectrace.explain.page import template
+from spectrace.explain.themed import themed
 from spectrace.provenance.record import clean
 from spectrace.spectra.fingerprint_report import FingerprintReport, Outcome
 from spectrace.spectra.known import KnownFingerprint
 from spectrace.spectra.report_figures import DARK, LIGHT, report_figures
 from spectrace.spectra.survey import Survey
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 _TEXT_LIMIT = 2000
-_DPI = 110
 _KINDS_SHOWN = 4
-
-
-class _Shown(NamedTuple):
-    light: str
-    dark: str
-    width: int
-    height: int
 
 
 class _Set(NamedTuple):
@@ -81,7 +69,7 @@ def fingerprint_page(
         report_figures(samples.fingerprint, photographs.fingerprint, report, nearest, theme)
         for theme in (LIGHT, DARK)
     ]
-    figures = {name: _shown(light, dark) for (name, light), (_, dark) in zip(*drawn, strict=True)}
+    figures = {name: themed(light, dark) for (name, light), (_, dark) in zip(*drawn, strict=True)}
     moment = made or datetime.now(UTC)
     page = template("fingerprint_page.html.j2", line=lambda text: clean(text, _TEXT_LIMIT))
     return page.render(
@@ -121,15 +109,3 @@ def _commonest(values: Iterable[str]) -> str:
     ]
     more = len(counts) - len(shown)
     return ", ".join(shown) + (f" and {more} others" if more else "")
-
-
-def _shown(light: Figure, dark: Figure) -> _Shown:
-    width, height = (round(float(inches) * _DPI) for inches in light.get_size_inches())
-    return _Shown(_uri(light), _uri(dark), width, height)
-
-
-def _uri(figure: Figure) -> str:
-    out = io.BytesIO()
-    # Drawn with more pixels than are shown: sharp on dense screens and on paper.
-    figure.savefig(out, format="png", dpi=1.5 * _DPI, metadata={"Software": None})
-    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
