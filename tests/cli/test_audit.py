@@ -29,7 +29,7 @@ def test_a_leak_is_told(spectrace, folders):
     done = spectrace("audit", *folders, "--workers", 1)
     assert done.code == 1
     assert "The formats leak" in done.out
-    assert "File format is PNG: 100 % of the generated pictures, 0 % of the real ones" in done.out
+    assert "File format is JPEG: 0 % of the generated pictures, 100 % of the real ones" in done.out
     assert "24 real pictures of 1 sources" in done.out
 
 
