@@ -24,7 +24,7 @@ def test_the_last_split_is_refused(tmp_path):
 
 
 def test_formats_leak_until_they_are_equalised(tmp_path):
-    settings = Settings(photographs="wheels", side=32, halves=1, halvings=1, half_pictures=40, per_source=30)
+    settings = Settings(photographs="wheels", side=52, halves=1, halvings=1, half_pictures=40, per_source=30)
     result = run_study(settings, Context(tmp_path, workers=1))
     as_is, copy, _ = result["states"]
     assert as_is["verdict"] == "leak"

@@ -189,7 +189,7 @@ def _wheels(folder: Path) -> Manifest:
 
 def figure(result: Result) -> Figure:
     """AUROC by kind of traits and state; and the traits that tell most as it is."""
-    drawn = Figure(figsize=(13.0, 4.8), layout="constrained")
+    drawn = Figure(figsize=(13.0, 5.6), layout="constrained")
     left, right = drawn.subplots(1, 2)
     half = {kind: next(one for one in result["halves"][0]["kinds"] if one["kind"] == kind) for kind in KINDS}
     series = [
@@ -204,9 +204,9 @@ def figure(result: Result) -> Figure:
     left.axhline(0.5, color="grey", linestyle=":", linewidth=1)
     left.text(-0.45, 0.505, "guessing", color="grey", fontsize=8)
     left.set_xticks(range(len(KINDS)), [NAMES[kind].split(" (")[0] for kind in KINDS])
-    left.set(ylim=(0.4, 1.0), xlabel="what the classifier knows", ylabel="AUROC with 95 % interval")
+    left.set(ylim=(0.3, 1.03), xlabel="what the classifier knows", ylabel="AUROC with 95 % interval")
     left.set_title("Classifiers that see no picture")
-    left.legend()
+    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     tells = result["states"][0]["tells"][::-1]
     rows = np.arange(len(tells))
     right.barh(rows + 0.2, [100 * one["generated"] for one in tells], 0.38, label="generated")
@@ -217,7 +217,7 @@ def figure(result: Result) -> Figure:
     right.tick_params(axis="y", labelsize=8)
     right.set(xlim=(0, 100), xlabel="pictures of which it is true (per cent)")
     right.set_title("What gives the class away, as it is")
-    right.legend()
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     drawn.suptitle("What formats tell of the class")
     return drawn
 
