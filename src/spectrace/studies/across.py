@@ -20,7 +20,8 @@ from spectrace.corpora.manifest import Manifest, Row
 from spectrace.corpora.splits import refuse_forbidden
 from spectrace.detectors.detector import Detector
 from spectrace.errors import ImageError, UsageError
-from spectrace.evaluation.evaluate import observe, picture_seed
+from spectrace.evaluation.evaluate import picture_seed
+from spectrace.evaluation.sweeps import NONE, observe_strengths
 from spectrace.images.decode import decode
 from spectrace.images.perturbations import apply
 from spectrace.learning.recipes import (
@@ -53,8 +54,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         groups: their names (numbers for ``scale``); none takes those with ``fewest`` pictures a class.
         fewest: pictures of each class that a group must have in training.
         most: pictures of a generator or real source that are trained or tested on at most.
+        test_more: generated pictures of a group's training split that detectors are tested on that never met
+            the group.
         window: pixels a side that are cut from each picture, at a random place.
         treatment: done once to every picture of both classes alike, so that formats tell nothing.
+        augment: of the trainings.
         network, tile, batch, steps_per_epoch, epochs, learning_rate, l2: of the trainings.
         seeds: of the trainings.
     """
@@ -66,11 +70,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     groups: tuple[str, ...] = ()
     fewest: int = 20
     most: int = 120
+    test_more: int = 60
     window: int = 176
     treatment: str = (
         "resize(scale=0.7..1.1, kernel=bilinear|bicubic|lanczos)@0.5 + "
         "shift(rows=0..7, columns=0..7) + jpeg(quality=70..95, subsampling=4:2:0|4:4:4)"
     )
+    augment: tuple[str, ...] = ("flip@0.5",)
     network: str = "block-spectrum"
     tile: int = 96
     batch: int = 64
@@ -99,13 +105,12 @@ def run_study(settings: Settings, context: Context) -> Result:
         )
         trainings += [Training(_recipe(settings), members, seed) for seed in settings.seeds]
     models = train_all(trainings, context)
-    # A generator's training pictures are new to a detector that was not trained on it.
-    testing = Manifest([row for row in pictures if row.split == TEST or row.is_generated], pictures.root)
-    scores = []
-    with context.progress.task("scores", len(models) * len(testing)) as advance:
-        for model in models:
-            seen = observe(Detector.load(model), testing, visit=lambda _: advance(1))
-            scores.append([np.nan if one.score is None else one.score for one in seen])
+    testing = _testing(settings, pictures)
+    with context.progress.task("test pictures", len(testing)) as advance:
+        observed = observe_strengths(
+            [Detector.load(model) for model in models], testing, [NONE.spec], visit=lambda: advance(1)
+        )
+    scores = [[np.nan if one.score is None else one.score for one in seen[NONE.spec]] for seen in observed]
     return {
         "manifest_digest": pictures.digest(),
         "by": settings.by,
@@ -137,6 +142,19 @@ def _listed(settings: Settings, context: Context) -> Manifest:
             kernels=("nearest", "bilinear", "lanczos"),
         )
     return Manifest.read(settings.manifest)
+
+
+def _testing(settings: Settings, pictures: Manifest) -> Manifest:
+    """The test split, and generated pictures of the training split for detectors that never met their group."""
+    counts: dict[str, int] = {}
+    rows = []
+    for row in pictures:
+        if row.split != TEST:
+            counts[row.extra[_GROUP]] = counts.get(row.extra[_GROUP], 0) + row.is_generated
+            if not row.is_generated or counts[row.extra[_GROUP]] > settings.test_more:
+                continue
+        rows.append(row)
+    return Manifest(rows, pictures.root)
 
 
 def _groups(settings: Settings, pictures: Manifest) -> list[str]:
@@ -239,7 +257,7 @@ def _recipe(settings: Settings) -> Recipe:
         data=DataRecipe(
             manifest="pictures",
             source_temperature=0.5,
-            augment=["flip@0.5"],
+            augment=list(settings.augment),
             window=settings.window,
             val_tiles=1,
         ),
