@@ -21,10 +21,10 @@ from spectrace.corpora.manifest import Manifest
 from spectrace.detectors.card import OperatingLimits
 from spectrace.detectors.detector import Detector
 from spectrace.detectors.runtime import Model
+from spectrace.evaluation.calibrate import CONDITIONS, calibrate
 from spectrace.evaluation.environment import Environment
 from spectrace.evaluation.evaluate import evaluate
 from spectrace.evaluation.results import Evaluation, Results
-from spectrace.learning.calibrate import CONDITIONS, calibrate
 from spectrace.learning.export import replace_card
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def test_tables_are_those_of_the_results_files():
+def test_tables_are_those_of_the_results_files(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     specification = importlib.util.spec_from_file_location("docs_script", ROOT / "scripts" / "docs.py")
     script = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(script)

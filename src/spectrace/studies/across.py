@@ -145,7 +145,7 @@ def _listed(settings: Settings, context: Context) -> Manifest:
 
 
 def _testing(settings: Settings, pictures: Manifest) -> Manifest:
-    """The test split, and generated pictures of the training split for detectors that never met their group."""
+    """The test split, and generated training pictures for detectors that never met their group."""
     counts: dict[str, int] = {}
     rows = []
     for row in pictures:
