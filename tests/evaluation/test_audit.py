@@ -173,7 +173,10 @@ class TestSeparation:
         pairs = [f"{index // 20}" for index in range(400)]
         generated = np.arange(400) % 2 == 0
         rows = np.eye(20)[[int(name) for name in pairs]]
-        sources = [f"{pair}-{label}" for pair, label in zip(pairs, generated, strict=True)]
+        # Named so that a pair's halves are not dealt to one fold by chance.
+        sources = [
+            f"{(int(pair) + made) % 20:02}-{made}" for pair, made in zip(pairs, generated, strict=True)
+        ]
         assert separation_of_new_sources(rows, generated, sources, sources).value < 0.3
         assert separation_of_new_sources(rows, generated, sources, pairs).value == pytest.approx(0.5)
 
@@ -200,9 +203,9 @@ class TestFindings:
         found = judge(gathered(300, leaking=True), digest="")
         assert found.verdict is Verdict.LEAK
         assert found.tells[0].name == "format"
-        assert found.tells[0].generated == pytest.approx(0.9, abs=0.06)
+        assert abs(found.tells[0].generated - found.tells[0].real) == pytest.approx(0.8, abs=0.1)
         assert "leak" in wording.headline(found)
-        assert any("File format is PNG: " in sentence for sentence in wording.findings(found))
+        assert any("File format is " in sentence for sentence in wording.findings(found))
         assert [one.size for one in found.uniform] == ["64 x 64", "64 x 64"]
 
     def test_without_a_leak_none_is_found(self):
