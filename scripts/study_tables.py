@@ -45,6 +45,35 @@ def _left_half(path: Path) -> str:
     return "\n".join(lines)
 
 
+def _patch_seeds(path: Path) -> str:
+    """Average precision of each seed on untouched pictures, by network and generator."""
+    result = json.loads(path.read_text())["result"]
+    names = result["generators"]
+    lines = ["| network | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
+    for row in result["networks"]:
+        found = row["average_precision"]["untouched"]
+        cells = [" ".join(f"{value:.3f}" for value in found[name]["seeds"]) for name in names]
+        lines.append(f"| {row['network']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _regions(path: Path) -> str:
+    """Share of the predictive patches over share of the area, by region, class and seed."""
+    result = json.loads(path.read_text())["result"]
+    kinds = {"generated": "speak for generated", "real": "speak for camera"}
+    lines = [
+        "| region | "
+        + " | ".join(f"{title}, seed {one['seed']}" for title in kinds.values() for one in result["trained"])
+        + " | area |",
+        "|---|" + "---:|" * (len(kinds) * len(result["trained"]) + 1),
+    ]
+    for number, region in enumerate(result["regions"]):
+        bars = [one["patches"][kind]["regions"][number] for kind in kinds for one in result["trained"]]
+        cells = [_bounds(bar["ratio"], ".2f") for bar in bars]
+        lines.append(f"| {region} | " + " | ".join(cells) + f" | {100 * bars[0]['area']:.0f} % |")
+    return "\n".join(lines)
+
+
 def _cross_manipulation(path: Path) -> str:
     """One 4 x 4 table a measure: rows trained on, columns tested on."""
     result = json.loads(path.read_text())["result"]
@@ -453,6 +482,8 @@ def _calibration(path: Path) -> str:
 TABLES: dict[str, Callable[[Path], str]] = {
     "patch-depth": _patch_depth,
     "left-half": _left_half,
+    "patch-seeds": _patch_seeds,
+    "regions": _regions,
     "cross-manipulation": _cross_manipulation,
     "patch-speed": _patch_speed,
     "generators": _generators,

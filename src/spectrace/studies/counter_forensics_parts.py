@@ -19,7 +19,6 @@ from spectrace.generators.attacks.registry import as_planes
 from spectrace.generators.sampler import GENERATOR, Sampler, write_samples
 from spectrace.generators.tuning import TuningRecipe, tune_generator
 from spectrace.learning.recipes import Recipe
-from spectrace.learning.runs import run
 from spectrace.studies.pieces import TEST
 from spectrace.studies.registry import Context
 from spectrace.studies.source_pictures import (
@@ -29,6 +28,7 @@ from spectrace.studies.source_pictures import (
     split_names,
     write_pictures,
 )
+from spectrace.studies.trainings import Training, train_all
 
 SAMPLES = "samples"
 """Name of the generated class."""
@@ -103,10 +103,8 @@ class Bench:
         recipe = msgspec.structs.replace(
             recipe, data=msgspec.structs.replace(recipe.data, train_split=train, val_split=val)
         )
-        manifest = self.pictures(generator, seed)
-        folder = self.context.folder / f"{recipe.name}-seed{seed}-{recipe.digest(manifest)[:8]}"
-        run(recipe, manifest, folder, seed=seed, workers=self.context.workers, progress=self.context.progress)
-        return folder
+        (model,) = train_all([Training(recipe, self.pictures(generator, seed), seed)], self.context)
+        return model.parent
 
 
 def scores(detector: Path, pictures: Pixels) -> NDArray[np.float64]:

@@ -24,7 +24,6 @@ from spectrace.generators.manipulated import write_manipulations
 from spectrace.generators.manipulations import MANIPULATIONS
 from spectrace.generators.tiny_autoencoder import TinyAutoencoder
 from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, RepresentationRecipe
-from spectrace.learning.runs import MODEL, run
 from spectrace.studies.manipulation_tables import Seen, figure, tables
 from spectrace.studies.pieces import (
     TEST,
@@ -36,6 +35,7 @@ from spectrace.studies.pieces import (
     real_pictures,
 )
 from spectrace.studies.registry import Context, Result, register_study
+from spectrace.studies.trainings import Training, train_all
 
 STRONGEST = 0.1
 """Share of a picture's patches whose mean logit is the second way of pooling."""
@@ -93,17 +93,16 @@ def run_study(settings: Settings, context: Context) -> Result:
         ManifestError: photographs that are missing, too small or too few.
     """
     manifest = _pictures(settings, context)
-    seen: dict[str, list[Seen]] = {}
+    names = [name for name in MANIPULATIONS for _ in settings.seeds]
+    trainings = []
     for name in MANIPULATIONS:
-        recipe = _recipe(settings, name)
         known = manifest.select(split=[TRAIN, VAL], generator=[_CAMERA, name])
-        for seed in settings.seeds:
-            folder = context.folder / f"{name}-seed{seed}-{recipe.digest(known)[:8]}"
-            run(recipe, known, folder, seed=seed, workers=context.workers, progress=context.progress)
-            detector = Detector.load(folder / MODEL, dense=True)
-            validation = known.select(split=VAL, generator=name)
-            seen.setdefault(name, []).append(_look(detector, manifest.select(split=TEST), validation))
-            context.progress.say(f"{name}, seed {seed}: tested")
+        trainings += [Training(_recipe(settings, name), known, seed) for seed in settings.seeds]
+    seen: dict[str, list[Seen]] = {name: [] for name in MANIPULATIONS}
+    for name, model in zip(names, train_all(trainings, context), strict=True):
+        validation = manifest.select(split=VAL, generator=name)
+        seen[name].append(_look(Detector.load(model, dense=True), manifest.select(split=TEST), validation))
+        context.progress.say(f"trained on {name}: tested")
     return {
         "manifest_digest": manifest.digest(),
         "pictures": {split: len(manifest.select(split=split, label="real")) for split in (TRAIN, VAL, TEST)},

@@ -25,10 +25,10 @@ from spectrace.generators.aligned import Reconstruct, write_aligned
 from spectrace.generators.tiny_autoencoder import TinyAutoencoder
 from spectrace.images.decode import decode
 from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, RepresentationRecipe
-from spectrace.learning.runs import MODEL, run
-from spectrace.studies.pieces import TEST, TRAIN, VAL, autoencoder, folder_of, placed_pieces
+from spectrace.studies.pieces import TEST, TRAIN, VAL, autoencoder, folder_of, placed_pieces, real_pictures
 from spectrace.studies.registry import Context, Result, register_study
 from spectrace.studies.resampling import bounds, drawn_pieces, precisions
+from spectrace.studies.trainings import Training, train_all
 
 FLUX = "flux2-tiny"
 _RESAMPLES = 500
@@ -94,14 +94,16 @@ def run_study(settings: Settings, context: Context) -> Result:
     trained_on = settings.upsamplers[0]
     training = manifest.select(split=[TRAIN, VAL], generator=["camera", trained_on])
     testing = manifest.select(split=TEST)
+    networks = [network for _ in settings.seeds for network in (*settings.truncated, *settings.full)]
+    seeds = np.repeat(settings.seeds, len(networks) // len(settings.seeds)).tolist()
+    trainings = [
+        Training(_recipe(settings, network), training, seed)
+        for network, seed in zip(networks, seeds, strict=True)
+    ]
     scored = []
-    for seed in settings.seeds:
-        for network in [*settings.truncated, *settings.full]:
-            recipe = _recipe(settings, network)
-            folder = context.folder / f"{network}-seed{seed}-{recipe.digest(training)[:8]}"
-            run(recipe, training, folder, seed=seed, workers=context.workers, progress=context.progress)
-            scored.append(_test(settings, network, folder / MODEL, testing))
-            context.progress.say(f"{network}, seed {seed}: tested")
+    for network, seed, model in zip(networks, seeds, train_all(trainings, context), strict=True):
+        scored.append(_test(settings, network, model, testing))
+        context.progress.say(f"{network}, seed {seed}: tested")
     return {
         "manifest_digest": manifest.digest(),
         "trained_on": trained_on,
@@ -113,7 +115,7 @@ def run_study(settings: Settings, context: Context) -> Result:
 def _pictures(settings: Settings, context: Context) -> Manifest:
     """The aligned pictures, made once; generators are trained on the photographs of the training split."""
     placed = placed_pieces(
-        Manifest.read(settings.manifest),
+        real_pictures(settings.manifest),
         context,
         train_split=settings.train_split,
         test_split=settings.test_split,
