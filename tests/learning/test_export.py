@@ -7,6 +7,7 @@ import torch
 
 from spectrace.detectors.card import METADATA_KEY, Calibration, Card
 from spectrace.detectors.runtime import Model
+from spectrace.learning import export
 from spectrace.learning.export import card_of, export_onnx, replace_card
 from spectrace.learning.loop import train
 from spectrace.learning.network import DetectorNetwork
@@ -146,3 +147,22 @@ def test_card_of_a_training(pictures, recipe_of, tmp_path):
     # Enough to train again, nothing of this machine.
     assert card.training["recipe"]["penalties"] == {"l1": 0.0, "l2": 0.01}
     assert "made.csv" not in card.to_json()
+
+
+@pytest.mark.parametrize("network", ["block-spectrum", "frank-cnn", "linear"])
+def test_a_graph_is_traced_once_for_all_weights(network, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    tiles = rng.integers(0, 256, (4, 3, 64, 64)).astype(np.uint8)
+    card = Card(id="a", version="1", title="a", tile_size=64)
+    first, second = (detector(network, "log-dct", 1.0, 1, tiles) for _ in range(2))
+    with torch.no_grad():
+        for weight in second.parameters():
+            weight.mul_(1.5).add_(0.01)
+    export_onnx(first, card, tmp_path / "first.onnx")
+    monkeypatch.setattr(export, "to_onnx", lambda *_, **__: pytest.fail("traced again"))
+    export_onnx(second, card, tmp_path / "second.onnx")
+    with torch.inference_mode():
+        wanted = second(torch.from_numpy(tiles)).numpy()
+    found = Model(tmp_path / "second.onnx").logits(tiles)
+    assert np.abs(found - wanted).max() < 1e-3
+    assert np.abs(Model(tmp_path / "first.onnx").logits(tiles) - wanted).max() > 1e-2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
@@ -91,13 +90,7 @@ class Silence:
 
 @pytest.mark.slow
 def test_the_whole_study_on_a_few_photographs(tmp_path):
-    settings = msgspec.structs.replace(
-        Experiment.read(EXPERIMENT).chosen(quick=True),
-        per_photograph=4,
-        autoencoder_steps=20,
-        steps_per_epoch=6,
-        epochs=1,
-    )
+    settings = Experiment.read(EXPERIMENT).chosen(quick=True)
     result = run_study(settings, Context(tmp_path, workers=0))
     assert result["pictures"] == {"train": 16, "val": 8, "test": 12}
     for matrix in (*result["average_precision"].values(), *(result[measure] for measure in MEASURES)):

@@ -19,7 +19,7 @@ from spectrace.evaluation.sweeps import NONE, Strength, Sweep
 from spectrace.studies.registry import Context
 from spectrace.studies.robustness import Settings, run_study
 from spectrace.studies.robustness_figure import figure
-from spectrace.studies.robustness_pictures import capped, large, training_pictures, wheel_pictures
+from spectrace.studies.robustness_pictures import capped, large, training_pictures
 from spectrace.studies.robustness_tables import (
     OF_SCORES,
     OF_VERDICTS,
@@ -149,21 +149,6 @@ def test_parts_of_a_manifest(tmp_path: Path) -> None:
         ("small", "train"): 5,
         ("small", "val"): 1,
     }
-
-
-def test_wheel_pictures_are_photographs_and_their_upsampled_halves(tmp_path: Path) -> None:
-    manifest = wheel_pictures(Context(tmp_path), ("train", "val"), 6, 64)
-    assert manifest.count("split", "label") == {
-        (split, label): 6 for split in ("train", "val") for label in ("real", "generated")
-    }
-    sources = {split: {row.source for row in manifest.select(split=split)} for split in ("train", "val")}
-    assert not sources["train"] & sources["val"]
-    high = {"real": [], "generated": []}  # type: dict[str, list[float]]
-    for row in manifest:
-        pixels = np.asarray(Image.open(manifest.locate(row)), np.float64)
-        assert pixels.shape == (64, 64, 3)
-        high[row.label].append(abs(np.diff(pixels, 2, axis=0)).mean())
-    assert all(made < real for real, made in zip(high["real"], high["generated"], strict=True))
 
 
 def test_the_figure_has_a_panel_a_sweep(measured: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import logging
 import warnings
@@ -23,6 +24,10 @@ from spectrace.learning.network import DetectorNetwork
 from spectrace.learning.recipes import Recipe
 
 OPSET = 20
+_KEPT = 16
+
+# Tracing a network takes seconds; what is traced does not depend on the weights.
+_exported: dict[str, onnx.ModelProto] = {}
 
 
 def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
@@ -38,11 +43,18 @@ def export_onnx(network: DetectorNetwork, card: Card, path: Path) -> None:
         path: of the ``.onnx`` file.
     """
     network.eval()
-    example = torch.zeros(2, 3, card.tile_size, card.tile_size, dtype=torch.uint8)
-    free: dict[int, Any] = {0: torch.export.Dim("N", min=1)}
-    if card.any_size:
-        free |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    model = to_onnx(network, example, free, names=("tiles", "logits"))
+    structure = _structure(network, card)
+    if structure not in _exported:
+        example = torch.zeros(2, 3, card.tile_size, card.tile_size, dtype=torch.uint8)
+        free: dict[int, Any] = {0: torch.export.Dim("N", min=1)}
+        if card.any_size:
+            free |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+        _exported[structure] = to_onnx(network, example, free, names=("tiles", "logits"))
+        if len(_exported) > _KEPT:
+            del _exported[next(iter(_exported))]
+    model = onnx.ModelProto()
+    model.CopyFrom(_exported[structure])
+    _put_weights(model, network)
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     save_onnx(model, path)
 
@@ -136,6 +148,31 @@ def recipe_of_card(recipe: Recipe) -> dict[str, object]:
     for name in ("card", "seeds", "workers"):
         del fields[name]
     return fields
+
+
+def _structure(network: DetectorNetwork, card: Card) -> str:
+    """All that the traced graph depends on: modules with their plain attributes, shapes, constant tensors."""
+    words: list[object] = [card.tile_size, card.any_size]
+    state = network.state_dict()
+    for name, module in network.named_modules():
+        plain = {
+            key: value for key, value in vars(module).items() if isinstance(value, int | float | str | tuple)
+        }
+        words.append((name, type(module).__qualname__, sorted(plain.items(), key=lambda item: item[0])))
+    words += [(name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in state.items()]
+    for name, buffer in network.named_buffers():
+        if name not in state:
+            words.append((name, hashlib.sha256(buffer.contiguous().numpy().tobytes()).hexdigest()))
+    return repr(words)
+
+
+def _put_weights(model: onnx.ModelProto, network: DetectorNetwork) -> None:
+    """Give a traced network the weights and buffers of one with the same structure."""
+    state = network.state_dict()
+    for tensor in model.graph.initializer:
+        if tensor.name in state:
+            values = state[tensor.name].detach().contiguous().numpy()
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
 
 
 def _strip_notes(model: onnx.ModelProto) -> None:

@@ -18,7 +18,7 @@ from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, Repres
 from spectrace.studies.pieces import WHEELS
 from spectrace.studies.registry import Context, Result, register_study
 from spectrace.studies.robustness_figure import figure
-from spectrace.studies.robustness_pictures import capped, large, training_pictures, wheel_pictures
+from spectrace.studies.robustness_pictures import capped, large, training_pictures
 from spectrace.studies.robustness_tables import (
     AUGMENTED,
     CLEAN,
@@ -28,6 +28,7 @@ from spectrace.studies.robustness_tables import (
     Group,
     curves,
 )
+from spectrace.studies.stand_ins import stand_ins
 from spectrace.studies.trainings import Training, train_all
 
 KINDS = (CLEAN, AUGMENTED)
@@ -105,7 +106,7 @@ def run_study(settings: Settings, context: Context) -> Result:
     sweeps = find_sweeps(settings.sweeps)
     others = [Group(name, [Detector.load(name)], OF_SCORES + OF_VERDICTS) for name in settings.models]
     if settings.manifest == WHEELS:
-        pictures = wheel_pictures(context, splits, settings.pieces, settings.test_side)
+        pictures = stand_ins(context, splits=splits, count=settings.pieces, side=settings.test_side)
     else:
         pictures = Manifest.read(settings.manifest)
     training = training_pictures(pictures.select(split=settings.train_split), settings.train_per_source)
