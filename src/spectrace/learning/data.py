@@ -89,22 +89,23 @@ class PictureTiles(Dataset[Sample]):
         cutter: how tiles are cut.
         count: tiles a picture.
         stream: seed words that keep one use from another.
+        pictures: decodes pictures, in each process its own.
     """
 
     entries: Sequence[Entry]
     cutter: Cutter
     count: int
     stream: tuple[int, ...]
+    pictures: Pictures = field(default_factory=Pictures)
 
     def __getitem__(self, index: int) -> Sample:
         """Tiles ``uint8 [count, 3, S, S]`` and the picture's index; or the problem."""
         entry = self.entries[index]
         rng = np.random.default_rng([*self.stream, entry.key])
-        pictures = Pictures()
-        result = attempt(self.cutter, pictures, entry, self.count, rng)
+        result = attempt(self.cutter, self.pictures, entry, self.count, rng)
         if isinstance(result, Problem):
             return Sample(None, index, [result])
-        height, width = pictures.read(entry.path).pixels.shape[:2]
+        height, width = self.pictures.read(entry.path).pixels.shape[:2]
         return Sample(result, index, [], (height, width))
 
 
@@ -233,6 +234,7 @@ def survey(
     visit: Callable[[Tensor, int], None],
     *,
     aligned: bool = False,
+    pictures: Pictures | None = None,
 ) -> Survey:
     """Read every training picture once, before any training.
 
@@ -244,13 +246,16 @@ def survey(
         visit: called with tiles ``uint8 [N, 3, S, S]``, one of each good picture, and the number of
             pictures that were looked at for them.
         aligned: hold pictures of the same content to the same size.
+        pictures: decodes them.
 
     Raises:
         RecipeError: they are not.
     """
     found = Survey()
     first_of: dict[str, tuple[str, tuple[int, int]]] = {}
-    for batch in picture_batches(PictureTiles(entries, cutter, 1, (_SURVEY, seed)), workers):
+    for batch in picture_batches(
+        PictureTiles(entries, cutter, 1, (_SURVEY, seed), pictures or Pictures()), workers
+    ):
         found.add(batch.problems)
         visit(batch.tiles, len(batch.tiles) + len(batch.problems))
         for number, size in zip(batch.numbers.tolist(), batch.sizes, strict=True):
@@ -269,6 +274,8 @@ def picture_batches(tiles: PictureTiles, workers: int) -> Iterator[Batch]:
     return batches(tiles, parts(range(len(tiles.entries)), _READ_AT_ONCE), workers)
 
 
-def validation_dataset(entries: Sequence[Entry], cutter: Cutter, count: int) -> PictureTiles:
+def validation_dataset(
+    entries: Sequence[Entry], cutter: Cutter, count: int, pictures: Pictures | None = None
+) -> PictureTiles:
     """The fixed validation tiles: the same for every seed and every recipe with the same augmentation."""
-    return PictureTiles(entries, cutter, count, (_VALIDATION,))
+    return PictureTiles(entries, cutter, count, (_VALIDATION,), pictures or Pictures())

@@ -80,6 +80,7 @@ def train(
     progress: Progress | None = None,
     group: Processes | None = None,
     reconstructors: Sequence[Reconstructor] = (),
+    pictures: Pictures | None = None,
 ) -> Trained:
     """Train a detector, or go on where a killed training stopped.
 
@@ -96,6 +97,7 @@ def train(
         group: the processes that train together, each of which calls this function; None is this one alone,
             on the CPU.
         reconstructors: the autoencoders that the recipe names in ``data.pairs``, in its order.
+        pictures: decoded pictures that several trainings share, where ``workers`` is 0.
 
     Raises:
         RecipeError: a class without usable pictures in either split, a share of aligned couples where there
@@ -117,7 +119,11 @@ def train(
     network = build_detector(recipe, 1 if recipe.task == "binary" else len(classes), seed)
     digest = recipe.digest(manifest, reconstructors)
 
-    training = _Training(recipe, cutter, classes, network, folder, seed, workers, progress or Silent(), group)
+    budget = recipe.data.cache_mib * 2**20 // (max(1, workers) * group.neighbours)
+    kept = Pictures(budget) if pictures is None or workers else pictures
+    training = _Training(
+        recipe, cutter, classes, network, folder, seed, workers, progress or Silent(), group, kept
+    )
     if group.first:
         folder.mkdir(parents=True, exist_ok=True)
     saved = group.word(load_checkpoint(folder, digest, seed) if group.first else None)
@@ -153,6 +159,7 @@ class _Training:
     workers: int
     progress: Progress
     group: Processes
+    pictures: Pictures
     left_out: list[str] = field(default_factory=list)
     steps: int = 0
     epoch: int = 0
@@ -202,11 +209,22 @@ class _Training:
             return True
         return self.best is not None and self.best.is_perfect(self.recipe.select)
 
+    @property
+    def _pictures_read_here(self) -> Pictures | None:
+        # Other processes end after one pass: what they keep is lost.
+        return None if self.workers else self.pictures
+
     def read_validation(self, held_out: list[Entry]) -> ValidationSet:
         count = self.recipe.data.val_tiles
         with self.progress.task("validation pictures", len(held_out)) as advance:
             validation, found = load_validation(
-                held_out, self.cutter, count, self.classes, workers=self.workers, visit=advance
+                held_out,
+                self.cutter,
+                count,
+                self.classes,
+                workers=self.workers,
+                visit=advance,
+                pictures=self._pictures_read_here,
             )
         self._report(found, VAL_LEFT_OUT, "validation")
         return validation
@@ -229,7 +247,15 @@ class _Training:
                     fit.update(tiles)
                 advance(pictures)
 
-            found = survey(entries, self.cutter, self.seed, self.workers, visit, aligned=aligned)
+            found = survey(
+                entries,
+                self.cutter,
+                self.seed,
+                self.workers,
+                visit,
+                aligned=aligned,
+                pictures=self._pictures_read_here,
+            )
         self._report(found, TRAIN_LEFT_OUT, "training")
         where = f"training, tiles of {self.recipe.tile} pixels ({found.summary()})"
         usable = without(entries, found.left_out)
@@ -250,8 +276,7 @@ class _Training:
             stepper.restore(saved)
         sampler = Sampler(usable, len(self.classes), data.source_temperature, data.paired_share)
         samples = range(self.epoch * self.steps * recipe.batch, recipe.epochs * self.steps * recipe.batch)
-        budget = data.cache_mib * 2**20 // (max(1, self.workers) * group.neighbours)
-        tiles = TrainingTiles(sampler, self.cutter, self.seed, Pictures(budget))
+        tiles = TrainingTiles(sampler, self.cutter, self.seed, self.pictures)
         mine = parts(samples, recipe.batch, group.rank, group.count)
         return training_batches(tiles, mine, self.workers), stepper
 

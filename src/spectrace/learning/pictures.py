@@ -53,7 +53,7 @@ class Pictures:
 
     def __init__(self, budget: int = 0) -> None:
         self._left = budget
-        self._kept: dict[Path, Photograph] = {}
+        self._kept: dict[tuple[Path, int], Photograph] = {}
         self._last: dict[Path, Photograph] = {}
 
     def read(self, path: Path) -> Photograph:
@@ -62,12 +62,15 @@ class Pictures:
         Raises:
             ImageError: the picture cannot be read.
         """
-        for some in (self._kept, self._last):
-            if path in some:
-                return some[path]
+        if path in self._last:
+            return self._last[path]
+        # A file that was written anew since is another picture.
+        written = path.stat().st_mtime_ns if path.is_file() else 0
+        if (path, written) in self._kept:
+            return self._kept[path, written]
         picture = Photograph.read(path)
         if picture.pixels.nbytes <= self._left:
             self._left -= picture.pixels.nbytes
-            self._kept[path] = picture
+            self._kept[path, written] = picture
         self._last = dict([*self._last.items(), (path, picture)][-2:])
         return picture

@@ -18,6 +18,7 @@ from spectrace.learning.distributed import Processes
 from spectrace.learning.export import card_of, export_onnx
 from spectrace.learning.loop import Trained, train
 from spectrace.learning.pairs import Reconstructor
+from spectrace.learning.pictures import Pictures
 from spectrace.learning.progress import Progress
 from spectrace.learning.recipes import Recipe
 
@@ -60,6 +61,7 @@ def run(
     progress: Progress | None = None,
     group: Processes | None = None,
     reconstructors: Sequence[Reconstructor] = (),
+    pictures: Pictures | None = None,
 ) -> Run:
     """Train (or go on training) in a folder and export the best epoch as ``model.onnx``.
 
@@ -75,6 +77,7 @@ def run(
         progress: is told what happens.
         group: the processes that train together; the first one exports, the others wait for it.
         reconstructors: the autoencoders that the recipe names in ``data.pairs``, in its order.
+        pictures: decoded pictures that several trainings share, where ``workers`` is 0.
 
     Raises:
         RecipeError: as :func:`spectrace.learning.loop.train`.
@@ -91,6 +94,7 @@ def run(
         progress=progress,
         group=group,
         reconstructors=reconstructors,
+        pictures=pictures,
     )
     if group.first:
         (folder / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")

@@ -16,6 +16,7 @@ from spectrace.evaluation.metrics import auroc
 from spectrace.learning.cutting import Cutter
 from spectrace.learning.data import Survey, picture_batches, validation_dataset
 from spectrace.learning.network import DetectorNetwork, patch_losses
+from spectrace.learning.pictures import Pictures
 from spectrace.learning.sampling import Entry, require_every_class
 
 _BATCH = 64
@@ -156,6 +157,7 @@ def load_validation(
     *,
     workers: int,
     visit: Callable[[int], None],
+    pictures: Pictures | None = None,
 ) -> tuple[ValidationSet, Survey]:
     """Read the validation pictures and cut their tiles.
 
@@ -166,6 +168,7 @@ def load_validation(
         classes: names, for messages.
         workers: processes.
         visit: called with the number of pictures just read.
+        pictures: decodes them.
 
     Raises:
         RecipeError: a class has no picture that gives tiles.
@@ -173,7 +176,7 @@ def load_validation(
     found = Survey()
     tiles = []
     chosen: list[Entry] = []
-    for batch in picture_batches(validation_dataset(entries, cutter, count), workers):
+    for batch in picture_batches(validation_dataset(entries, cutter, count, pictures), workers):
         found.add(batch.problems)
         if len(batch.numbers):
             tiles.append(batch.tiles)

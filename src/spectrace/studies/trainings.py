@@ -22,6 +22,7 @@ import torch
 
 from spectrace.corpora.folders import file_sha256
 from spectrace.corpora.manifest import Manifest
+from spectrace.learning.pictures import Pictures
 from spectrace.learning.recipes import Recipe
 from spectrace.learning.runs import MODEL, run, run_folder
 from spectrace.studies.registry import Context
@@ -34,6 +35,7 @@ except ImportError:  # Windows: one process at a time must do there
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
+_PICTURES = Pictures(2**30)  # trainings of one study mostly see the same ones
 _LOCK = "lock"
 _WAIT = 0.5  # seconds, while others have all that is left
 
@@ -95,7 +97,7 @@ def _train(item: tuple[Path, Training], *, workers: int, threads: int) -> bool:
     with _locked(folder) as mine:
         if mine and not (folder / MODEL).is_file():
             torch.set_num_threads(threads)
-            run(recipe, manifest, folder, seed=seed, workers=workers)
+            run(recipe, manifest, folder, seed=seed, workers=workers, pictures=_PICTURES)
         return mine
 
 
