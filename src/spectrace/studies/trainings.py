@@ -96,7 +96,7 @@ def _train(item: tuple[Path, Training], *, workers: int, threads: int) -> bool:
     folder, (recipe, manifest, seed) = item
     with _locked(folder) as mine:
         if mine and not (folder / MODEL).is_file():
-            torch.set_num_threads(threads)
+            torch.set_num_threads(min(torch.get_num_threads(), threads))
             run(recipe, manifest, folder, seed=seed, workers=workers, pictures=_PICTURES)
         return mine
 
