@@ -113,6 +113,10 @@ def test_new_groups_are_tested_on_some_of_their_training_pictures(tmp_path):
         ("test", "real"): 6,
         ("test", "generated"): 6,
     }
+    # Scaled training pictures were met at another scale.
+    assert set(across._testing(Settings(by="scale"), Manifest(rows, listed.root)).count("split")) == {
+        ("test",)
+    }
 
 
 def test_stand_ins_are_photographs_and_their_upsampled_halves(tmp_path):

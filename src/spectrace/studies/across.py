@@ -55,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         fewest: pictures of each class that a group must have in training.
         most: pictures of a generator or real source that are trained or tested on at most.
         test_more: generated pictures of a group's training split that detectors are tested on that never met
-            the group.
+            the group; none for ``scale``.
         window: pixels a side that are cut from each picture, at a random place.
         treatment: done once to every picture of both classes alike, so that formats tell nothing.
         augment: of the trainings.
@@ -146,12 +146,14 @@ def _listed(settings: Settings, context: Context) -> Manifest:
 
 def _testing(settings: Settings, pictures: Manifest) -> Manifest:
     """The test split, and generated training pictures for detectors that never met their group."""
+    # Of other sizes of a picture those detectors have met the picture itself.
+    more = 0 if settings.by == "scale" else settings.test_more
     counts: dict[str, int] = {}
     rows = []
     for row in pictures:
         if row.split != TEST:
             counts[row.extra[_GROUP]] = counts.get(row.extra[_GROUP], 0) + row.is_generated
-            if not row.is_generated or counts[row.extra[_GROUP]] > settings.test_more:
+            if not row.is_generated or counts[row.extra[_GROUP]] > more:
                 continue
         rows.append(row)
     return Manifest(rows, pictures.root)
