@@ -124,6 +124,7 @@ def run_study(settings: Settings, context: Context) -> Result:
     camera = first.select(split=TEST, generator=CAMERA)
     measures = Measures(read_pictures(camera), [row.extra[PHOTOGRAPH] for row in camera], len(samples))
     return {
+        "manifest_digest": photographs.digest(),
         "generator": generator.name,
         "test_photographs": len({row.extra[PHOTOGRAPH] for row in camera}),
         "networks": {kind: getattr(settings, kind) for kind in KINDS},

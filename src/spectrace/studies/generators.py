@@ -81,7 +81,12 @@ def run_study(settings: Settings, context: Context) -> Result:
         shown = made[:_SHOWN] if pieces else sampler.sample(_SHOWN, _SHOWN_SEED)
         rows.append(_row(recipe, sampler, made, real, shown))
         context.progress.say(f"{recipe.family}, {recipe.upsampler or 'no upsampler'}: compared")
-    return {"size": settings.size, "samples": settings.samples, "generators": rows}
+    return {
+        "manifest_digest": photographs.digest(),
+        "size": settings.size,
+        "samples": settings.samples,
+        "generators": rows,
+    }
 
 
 def _row(

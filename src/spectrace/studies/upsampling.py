@@ -102,6 +102,7 @@ def run_study(settings: Settings, context: Context) -> Result:
     # The test's photographs and their pieces are the same for all seeds and upsamplers.
     clusters = [row.extra[PHOTOGRAPH] or f"sample {number}" for number, row in enumerate(testing)]
     return {
+        "manifest_digest": photographs.digest(),
         "test_photographs": len({row.extra[PHOTOGRAPH] for row in testing} - {""}),
         "upsamplers": [
             {"upsampler": upsampler, **_row(scores, upsampler, generated, clusters)}
