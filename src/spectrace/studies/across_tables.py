@@ -41,9 +41,10 @@ class Groups:
         group's generated pictures of the training split are just as new.
 
         Example:
-            >>> groups = Groups(["a"], ["a", "a", None], *(np.array([True, True, False]),) * 2, ["x"] * 3)
-            >>> groups.chosen("a", met=True).tolist()
-            [True, True, True]
+            >>> generated, test = np.array([True, True, False]), np.array([True, False, True])
+            >>> groups = Groups(["a"], ["a", "a", None], generated, test, ["x"] * 3)
+            >>> groups.chosen("a", met=True).tolist(), groups.chosen("a", met=False).tolist()
+            ([True, False, True], [True, True, True])
         """
         member = np.array([one is None or one == name for one in self.group])
         return member & (self.test if met else self.test | self.generated)

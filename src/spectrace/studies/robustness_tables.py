@@ -142,7 +142,7 @@ def mean_over_seeds(by_seed: Floats) -> Floats:
     """Mean over seeds of ``[seed, strength, resample]``; each resample but the first draws its own seeds.
 
     Example:
-        >>> mean_over_seeds(np.array([[[1.0, 1.0]], [[3.0, 3.0]]]))[0, 0]
+        >>> float(mean_over_seeds(np.array([[[1.0, 1.0]], [[3.0, 3.0]]]))[0, 0])
         2.0
     """
     seeds, _, resamples = by_seed.shape
