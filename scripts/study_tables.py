@@ -323,7 +323,7 @@ def _audit(path: Path) -> str:
     names = {"file": "metadata and size", "grid": "block grid", "spectral": "resampling and detail"}
 
     def cell(one: dict[str, Any] | None) -> str:
-        return "" if one is None else f"{one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
+        return "" if one is None else _bounds(one, ".2f")
 
     lines = [
         f"{result['pictures']:,} pictures of {result['sources']} sources, of which {result['sources_of_one_size']} have one "

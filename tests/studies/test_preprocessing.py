@@ -13,7 +13,7 @@ from spectrace.errors import ManifestError, UsageError
 from spectrace.evaluation.metrics import auroc
 from spectrace.generators.aligned import Crop
 from spectrace.images.decode import decode
-from spectrace.studies import preprocessing
+from spectrace.studies import pieces, preprocessing
 from spectrace.studies.pieces import TEST, TRAIN, VAL, WHEELS
 from spectrace.studies.preprocessing import FACTORS, Factor, Settings, cases_of, figure, run_study
 from spectrace.studies.preprocessing_parts import (
@@ -208,7 +208,7 @@ def test_the_study_trains_every_case_and_tests_what_was_trained(tmp_path, monkey
         return [tmp_path / f"{number}.onnx" for number in range(len(trainings))]
 
     monkeypatch.setattr(preprocessing, "train_all", train_all)
-    monkeypatch.setattr(preprocessing, "autoencoder", lambda *_: SimpleNamespace(reconstruct=_dark))
+    monkeypatch.setattr(pieces, "autoencoder", lambda *_: SimpleNamespace(reconstruct=_dark))
     monkeypatch.setattr(preprocessing.Detector, "load", lambda _: _Sharpness())
     result = run_study(_SETTINGS, Context(tmp_path))
     assert result["photographs"] == {"train": 4, "val": 2, "test": 3}

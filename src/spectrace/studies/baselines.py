@@ -7,12 +7,10 @@ compares methods under one roof and says nothing of the published models.
 from __future__ import annotations
 
 import time
-from functools import partial
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from PIL import Image
 
 from spectrace.corpora.manifest import Manifest
 from spectrace.corpora.splits import refuse_forbidden
@@ -29,15 +27,14 @@ from spectrace.evaluation.kernels import Floats
 from spectrace.learning.recipes import Recipe, read_recipe
 from spectrace.studies.baselines_figure import figure
 from spectrace.studies.baselines_tables import Measured, tables
-from spectrace.studies.pieces import TEST, WHEELS, real_pictures
+from spectrace.studies.pieces import WHEELS
 from spectrace.studies.registry import Context, Result, register_study
-from spectrace.studies.source_pictures import Counts, Source, write_pictures
+from spectrace.studies.stand_ins import stand_ins
 from spectrace.studies.trainings import Training, train_all
 
 CHOOSING = "choosing"
 """Split of the training pictures whose sources choose the epoch and calibrate."""
 
-_MADE = Counts(train=40, val=20, test=20)
 _SCHEDULE_OF_WARMUP = 20
 
 
@@ -60,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """What is trained and measured.
 
     Attributes:
-        manifest: labelled pictures, or ``wheels`` for pieces of photographs in installed packages and noise
+        manifest: labelled pictures, or ``wheels`` for pieces of photographs in installed packages and
             that an upsampler doubled: enough to try the study out.
         exclude: generators whose pictures take no part.
         train_split, test_split: of the manifest.
@@ -206,33 +203,11 @@ def placed(manifest: Manifest, settings: Settings, seed: int) -> Manifest:
 
 def _pictures(settings: Settings, context: Context) -> Manifest:
     if settings.manifest == WHEELS:
-        return _made(settings, context)
+        splits = settings.train_split, settings.test_split
+        return stand_ins(context, splits=splits, count=40, side=2 * settings.side)
     rows = [row for row in Manifest.read(settings.manifest) if row.generator not in settings.exclude]
     manifest = Manifest(rows, Path(settings.manifest).parent)
     return manifest.select(split=[settings.train_split, settings.test_split])
-
-
-def _made(settings: Settings, context: Context) -> Manifest:
-    """Pieces of the wheels' photographs, and noise that an upsampler doubled."""
-    photographs, size = real_pictures(WHEELS), 2 * settings.side
-    train, test = (photographs.select(split=name) for name in (settings.train_split, settings.test_split))
-    doubled = Source("doubled-noise", f"doubled-noise-{size}", partial(_write_doubled_noise, size))
-    pictures = write_pictures(train, test, [doubled], [], context, side=size, counts=_MADE, seeds=[0])
-    splits = {TEST: settings.test_split}
-    rows = [
-        msgspec.structs.replace(row, split=splits.get(row.split, settings.train_split)) for row in pictures
-    ]
-    return Manifest(rows, pictures.root, pictures.columns)
-
-
-def _write_doubled_noise(size: int, folder: Path, count: int, seed: int) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{seed}-{number:06d}.png" for number in range(count)]
-    for number, path in enumerate(paths):
-        noise = np.random.default_rng([seed, number]).normal(128, 40, (size // 2, size // 2, 3))
-        pixels = np.clip(np.kron(noise, np.ones((2, 2, 1))), 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(path)
-    return paths
 
 
 def _calibrated(model: Path, training: Training, settings: Settings, context: Context) -> Path:

@@ -21,16 +21,22 @@ from spectrace.evaluation.evaluate import observe
 from spectrace.evaluation.kernels import Floats
 from spectrace.evaluation.metrics import auroc
 from spectrace.explain.heatmap import score_map
-from spectrace.generators.aligned import Reconstruct, write_aligned
-from spectrace.generators.tiny_autoencoder import TinyAutoencoder
+from spectrace.generators.aligned import write_aligned
 from spectrace.images.decode import decode
 from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, RepresentationRecipe
-from spectrace.studies.pieces import TEST, TRAIN, VAL, autoencoder, folder_of, placed_pieces, real_pictures
+from spectrace.studies.pieces import (
+    TEST,
+    TRAIN,
+    VAL,
+    folder_of,
+    placed_pieces,
+    real_pictures,
+    reconstructions,
+)
 from spectrace.studies.registry import Context, Result, register_study
 from spectrace.studies.resampling import bounds, drawn_pieces, precisions
 from spectrace.studies.trainings import Training, train_all
 
-FLUX = "flux2-tiny"
 _RESAMPLES = 500
 
 
@@ -129,11 +135,7 @@ def _pictures(settings: Settings, context: Context) -> Manifest:
     folder = folder_of(
         context, placed, settings.side, settings.scale, settings.upsamplers, steps, settings.weights
     )
-    autoencoders: dict[str, Reconstruct] = {
-        name: autoencoder(name, steps, placed, context).reconstruct for name in settings.upsamplers
-    }
-    if settings.weights:
-        autoencoders[FLUX] = TinyAutoencoder.load(settings.weights).reconstruct
+    autoencoders = reconstructions(settings.upsamplers, steps, settings.weights, placed, context)
     with context.progress.task("reconstructions", len(placed)) as advance:
         return write_aligned(placed, folder, autoencoders, visit=advance)
 

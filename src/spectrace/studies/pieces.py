@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,19 @@ import msgspec
 from spectrace.corpora.manifest import Manifest
 from spectrace.corpora.splits import refuse_forbidden
 from spectrace.corpora.wheels import wheel_photographs
-from spectrace.generators.aligned import Crop, read_crops
+from spectrace.generators.aligned import Crop, Reconstruct, read_crops
 from spectrace.generators.autoencoder import Autoencoder
 from spectrace.generators.manipulated import photographs_in
 from spectrace.generators.photographs import Photographs
 from spectrace.generators.recipe import GeneratorRecipe
 from spectrace.generators.sampler import GENERATOR
+from spectrace.generators.tiny_autoencoder import TinyAutoencoder
 from spectrace.generators.training import run_folder, train_generator
 from spectrace.studies.registry import Context
 
 TRAIN, VAL, TEST = "train", "val", "test"
+FLUX = "flux2-tiny"
+"""Name of the FLUX.2 tiny autoencoder among generators."""
 WHEELS = "wheels"
 """Name of the photographs that ship in the wheels of scikit-image and scikit-learn."""
 _EVERY = 6  # one photograph in six of the training split decides when to stop
@@ -146,6 +150,26 @@ def folder_of(context: Context, placed: Placed, *deciding: Any) -> Path:
     folder = context.folder / f"pictures-{hashlib.sha256(msgspec.json.encode(words)).hexdigest()[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def reconstructions(
+    upsamplers: Iterable[str], steps: int, weights: str, placed: Placed, context: Context
+) -> dict[str, Reconstruct]:
+    """What makes generated pictures of pieces, by the generator's name.
+
+    Args:
+        upsamplers: of small autoencoders, trained unless they were before (:func:`autoencoder`).
+        steps: of their training.
+        weights: folder of the FLUX.2 tiny autoencoder, which becomes :data:`FLUX`; empty leaves it out.
+        placed: the pieces.
+        context: of the study.
+    """
+    found: dict[str, Reconstruct] = {
+        name: autoencoder(name, steps, placed, context).reconstruct for name in upsamplers
+    }
+    if weights:
+        found[FLUX] = TinyAutoencoder.load(weights).reconstruct
+    return found
 
 
 def autoencoder(upsampler: str, steps: int, placed: Placed, context: Context) -> Autoencoder:

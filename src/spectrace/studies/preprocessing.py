@@ -23,8 +23,6 @@ from spectrace.detectors.detector import Detector
 from spectrace.errors import UsageError
 from spectrace.evaluation.evaluate import observe
 from spectrace.evaluation.kernels import Floats
-from spectrace.generators.aligned import Reconstruct
-from spectrace.generators.tiny_autoencoder import TinyAutoencoder
 from spectrace.images import perturbations
 from spectrace.learning.recipes import (
     DataRecipe,
@@ -33,7 +31,16 @@ from spectrace.learning.recipes import (
     Recipe,
     RepresentationRecipe,
 )
-from spectrace.studies.pieces import TEST, TRAIN, VAL, autoencoder, folder_of, placed_pieces, real_pictures
+from spectrace.studies.pieces import (
+    FLUX,
+    TEST,
+    TRAIN,
+    VAL,
+    folder_of,
+    placed_pieces,
+    real_pictures,
+    reconstructions,
+)
 from spectrace.studies.preprocessing_figure import figure
 from spectrace.studies.preprocessing_parts import (
     PHOTOGRAPH,
@@ -48,7 +55,6 @@ from spectrace.studies.preprocessing_tables import Said, Tests
 from spectrace.studies.registry import Context, Result, register_study
 from spectrace.studies.trainings import Training, train_all
 
-FLUX = "flux2-tiny"
 DETECTORS = {
     "ridge": ("log-dct", "linear", 0.01),
     "patches": ("pixels", "resnet18-layer1-slim", 0.0),
@@ -270,11 +276,7 @@ def _pictures(settings: Settings, context: Context) -> Manifest:
     folder = folder_of(
         context, placed, settings.side, settings.scale, settings.upsamplers, steps, settings.weights
     )
-    makers: dict[str, Reconstruct] = {
-        name: autoencoder(name, steps, placed, context).reconstruct for name in settings.upsamplers
-    }
-    if settings.weights:
-        makers[FLUX] = TinyAutoencoder.load(settings.weights).reconstruct
+    makers = reconstructions(settings.upsamplers, steps, settings.weights, placed, context)
     pipelines = [spec for factor in settings.factors for spec in (factor.camera, factor.generated)]
     with context.progress.task("pictures", len(placed)) as advance:
         return write_pipelines(
