@@ -37,6 +37,7 @@ class Evidence:
         logits: float32 [N, h, w], the network's logit of each patch.
         scores: float32 [N, h, w], the same through the card's calibration: log-likelihood ratios.
         facts: what the file says of its format.
+        rescored: (perturbation, score) of the card's stability checks; none where the score decides nothing.
     """
 
     corners: NDArray[np.int64]
@@ -45,6 +46,7 @@ class Evidence:
     logits: NDArray[np.float32]
     scores: NDArray[np.float32]
     facts: Facts
+    rescored: list[tuple[str, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

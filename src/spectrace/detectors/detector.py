@@ -131,7 +131,8 @@ class Detector:
         else:
             logits = view.logits(self.model)
             score = self._score(logits)
-            verdict, reasons = judge(score, self._rescored(view, score), facts, self.card)
+            rescored = self._rescored(view, score)
+            verdict, reasons = judge(score, rescored, facts, self.card)
             evidence = Evidence(
                 corners=view.corners,
                 extent=view.extent,
@@ -139,6 +140,7 @@ class Detector:
                 logits=logits,
                 scores=self.card.calibration.apply(logits).astype(np.float32),
                 facts=facts,
+                rescored=rescored,
             )
         return Detection(
             path=path,
