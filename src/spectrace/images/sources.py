@@ -56,12 +56,27 @@ def expand(
         ['a.jpg', 'b.png', 'missing.png']
     """
     seen: set[str] = set()
+    for path in stream(sources, on_problem, take_video=take_video):
+        key = os.path.normpath(path)
+        if key not in seen:
+            seen.add(key)
+            yield path
+
+
+def stream(
+    sources: Iterable[str | os.PathLike[str]],
+    on_problem: Callable[[str], None] = _refuse,
+    *,
+    take_video: Callable[[Path], bool] = _no_video,
+) -> Iterator[Path]:
+    """Paths as :func:`expand` gives them, but one that is meant twice comes twice: nothing is remembered.
+
+    Example:
+        >>> [path.name for path in stream(["a.png", "b.png", "a.png"])]
+        ['a.png', 'b.png', 'a.png']
+    """
     for source in sources:
-        for path in _expand_one(os.fspath(source), on_problem, take_video):
-            key = os.path.normpath(path)
-            if key not in seen:
-                seen.add(key)
-                yield path
+        yield from _expand_one(os.fspath(source), on_problem, take_video)
 
 
 def _expand_one(
