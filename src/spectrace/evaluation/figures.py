@@ -80,6 +80,13 @@ FIGURES: dict[str, Figure] = {
         percent=True,
         proportion_of="generated",
     ),
+    "miss_rate": Figure(
+        "generated called camera",
+        kernels.called_camera(of_generated=True),
+        of="decisions",
+        percent=True,
+        proportion_of="generated",
+    ),
     "verdict_accuracy": Figure(
         "balanced accuracy at the model's threshold",
         kernels.balanced_accuracy(1.0),

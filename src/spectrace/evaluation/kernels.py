@@ -143,6 +143,15 @@ def called_generated(of_generated: bool) -> Kernel:
     return kernel
 
 
+def called_camera(of_generated: bool) -> Kernel:
+    """Kernel of the share of one class that was decided to be a camera's; ``scores`` are decisions."""
+
+    def kernel(generated: Bools, scores: Floats, weights: Floats) -> Floats:
+        return mean(scores < 0.0, weights * (generated == of_generated))
+
+    return kernel
+
+
 def decided(generated: Bools, scores: Floats, weights: Floats) -> Floats:
     """Share of pictures that were decided; ``scores`` are decisions."""
     return mean(scores != 0.0, weights)

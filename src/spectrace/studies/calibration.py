@@ -15,8 +15,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from spectrace.corpora.manifest import Manifest
-from spectrace.corpora.splits import refuse_forbidden
 from spectrace.detectors.runtime import Model, find_model
 from spectrace.evaluation import kernels
 from spectrace.evaluation.calibrate import CONDITIONS, raw_logits
@@ -26,10 +24,9 @@ from spectrace.evaluation.figures import probabilities
 from spectrace.evaluation.kernels import Bools, Floats
 from spectrace.evaluation.reliability import calibration_error, draw, reliability
 from spectrace.evaluation.results import Bin
-from spectrace.studies.pieces import WHEELS
 from spectrace.studies.registry import Context, Result, register_study
 from spectrace.studies.resampling import bounds
-from spectrace.studies.stand_ins import stand_ins
+from spectrace.studies.stand_ins import pictures_of_split
 
 ALL = "all"
 """Name of the conditions together."""
@@ -72,8 +69,9 @@ def run_study(settings: Settings, context: Context) -> Result:
         UsageError: the split that is kept for the last measurement, or more folds than a class has sources.
         ManifestError: pictures that are missing, or of one class only.
     """
-    refuse_forbidden(settings.split)
-    pictures = _pictures(settings, context).select(split=settings.split)
+    pictures = pictures_of_split(
+        settings.manifest, settings.split, context, count=settings.pieces, side=settings.side
+    )
     models = []
     for name in settings.models:
         model = Model(find_model(name))
@@ -130,18 +128,6 @@ def compared(scored: Scored, settings: Settings, context: Context) -> Result:
     return {**counts, "rows": rows, "reliability": diagrams}
 
 
-def _pictures(settings: Settings, context: Context) -> Manifest:
-    if settings.manifest != WHEELS:
-        return Manifest.read(settings.manifest)
-    return stand_ins(
-        context,
-        splits=(settings.split, settings.split),
-        count=settings.pieces,
-        side=settings.side,
-        kernels=("lanczos",),
-    )
-
-
 def _figures(scored: Scored, seen: Bools, held: list[Held], resampled: Floats) -> Result:
     """Figures of one condition with intervals: sources, pictures in them and dealings of folds resampled."""
     labels = scored.labels[seen]
@@ -181,7 +167,7 @@ def _measured(labels: Bools, scores: Floats, decisions: Floats, drawn: Floats) -
         "minimum_cllr": kernels.minimum_cllr(labels, scores, drawn),
         "ece": error(labels, probabilities(scores), drawn),
         "false_alarms": kernels.called_generated(of_generated=False)(labels, decisions, drawn),
-        "misses": kernels.called_generated(of_generated=True)(labels, -decisions, drawn),
+        "misses": kernels.called_camera(of_generated=True)(labels, decisions, drawn),
         "decided": kernels.decided(labels, decisions, drawn),
         "accuracy_of_decided": kernels.accuracy_of_decided(labels, decisions, drawn),
     }

@@ -10,12 +10,36 @@ from PIL import Image
 
 from spectrace.corpora.folders import file_sha256
 from spectrace.corpora.manifest import Manifest, Row
+from spectrace.corpora.splits import refuse_forbidden
 from spectrace.corpora.wheels import wheel_photographs
 from spectrace.images.decode import decode
 from spectrace.images.operations import KERNELS
-from spectrace.studies.pieces import TRAIN, VAL
+from spectrace.studies.pieces import TRAIN, VAL, WHEELS
 from spectrace.studies.registry import Context
 from spectrace.studies.source_pictures import PHOTOGRAPH, write_pieces
+
+
+def pictures_of_split(manifest: str, split: str, context: Context, *, count: int, side: int) -> Manifest:
+    """The pictures of a split that models were not trained on; for ``wheels`` stand-ins by Lanczos.
+
+    Args:
+        manifest: a manifest's path, or ``wheels``.
+        split: of the manifest.
+        context: whose folder stand-ins are written to.
+        count: of stand-ins: pieces of either half of the photographs.
+        side: of a piece in pixels.
+
+    Raises:
+        UsageError: the split that is kept for the last measurement.
+        ManifestError: no such manifest, or a class has no picture in the split.
+    """
+    refuse_forbidden(split)
+    if manifest == WHEELS:
+        pictures = stand_ins(context, splits=(split, split), count=count, side=side, kernels=("lanczos",))
+    else:
+        pictures = Manifest.read(manifest).select(split=split)
+    pictures.require_both_labels()
+    return pictures
 
 
 def stand_ins(
