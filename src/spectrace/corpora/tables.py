@@ -102,7 +102,7 @@ def _write_csv(path: Path, columns: Sequence[str], lines: list[dict[str, str]]) 
 
 
 def _read_parquet(path: Path) -> Table:
-    pyarrow, parquet = _pyarrow()
+    pyarrow, parquet = load_pyarrow()
     try:
         table = parquet.read_table(path)
     except (pyarrow.ArrowException, ValueError) as error:
@@ -115,7 +115,7 @@ def _read_parquet(path: Path) -> Table:
 
 
 def _write_parquet(path: Path, columns: Sequence[str], lines: list[dict[str, str]]) -> None:
-    pyarrow, parquet = _pyarrow()
+    pyarrow, parquet = load_pyarrow()
     schema = pyarrow.schema([(name, pyarrow.string()) for name in columns])
     try:
         table = pyarrow.Table.from_pylist(lines, schema=schema)
@@ -126,7 +126,12 @@ def _write_parquet(path: Path, columns: Sequence[str], lines: list[dict[str, str
     parquet.write_table(table, path, compression="zstd")
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def load_pyarrow() -> tuple[Any, Any]:
+    """The modules ``pyarrow`` and ``pyarrow.parquet``.
+
+    Raises:
+        MissingDependencyError: they are not installed.
+    """
     try:
         import pyarrow  # noqa: PLC0415 - optional, and slow to import
         import pyarrow.parquet  # noqa: PLC0415
