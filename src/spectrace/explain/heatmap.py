@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,8 +161,8 @@ def heatmap(
     return canvas
 
 
-def save_png(picture: NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
-    """Write uint8 [H, W, 3] RGB as a PNG file.
+def save_png(picture: NDArray[np.uint8], path: str | os.PathLike[str] | BinaryIO) -> None:
+    """Write uint8 [H, W, 3] RGB as a PNG file, or into a binary file object.
 
     Raises:
         OSError: the file cannot be written.
