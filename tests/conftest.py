@@ -119,18 +119,18 @@ def toy_model(tmp_path: Path) -> Callable[..., Path]:
     """Writes a toy detector (see :func:`write_toy_model`) with the given card fields; gives its path."""
 
     def make(**card_fields: object) -> Path:
-        return write_toy_model(tmp_path / "toy.onnx", **card_fields)
+        return write_toy_model(tmp_path / f"{card_fields.get('id', 'toy')}.onnx", **card_fields)
 
     return make
 
 
-def write_patch_model(path: Path, seed: int = 0, **card_fields: object) -> Path:
+def write_patch_model(path: Path, seed: int = 0, last_stride: int = 2, **card_fields: object) -> Path:
     """A fully convolutional detector with random weights: two 3x3 convolutions, stride 2, padding 1 each."""
     from onnx import TensorProto, helper, numpy_helper
 
     from spectrace.detectors.card import Card
 
-    grid = {"receptive_field": 7, "stride": 4, "patch_start": -3, "any_size": True}
+    grid = {"receptive_field": 7, "stride": 2 * last_stride, "patch_start": -3, "any_size": True}
     card = Card(
         **{"id": "patches", "version": "1", "title": "Random", "tile_size": 16, **grid, **card_fields}
     )  # type: ignore[arg-type]
@@ -139,12 +139,12 @@ def write_patch_model(path: Path, seed: int = 0, **card_fields: object) -> Path:
         "first": rng.normal(0, 0.02, (4, 3, 3, 3)).astype(np.float32),
         "second": rng.normal(0, 0.2, (1, 4, 3, 3)).astype(np.float32),
     }
-    convolution = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}
+    convolution = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     nodes = [
         helper.make_node("Cast", ["tiles"], ["floats"], to=TensorProto.FLOAT),
-        helper.make_node("Conv", ["floats", "first"], ["features"], **convolution),
+        helper.make_node("Conv", ["floats", "first"], ["features"], strides=[2, 2], **convolution),
         helper.make_node("Relu", ["features"], ["positive"]),
-        helper.make_node("Conv", ["positive", "second"], ["maps"], **convolution),
+        helper.make_node("Conv", ["positive", "second"], ["maps"], strides=[last_stride] * 2, **convolution),
         helper.make_node("Squeeze", ["maps", "axes"], ["logits"]),
     ]
     constants = [numpy_helper.from_array(value, name) for name, value in weights.items()]
@@ -157,6 +157,68 @@ def patch_model(tmp_path: Path) -> Callable[..., Path]:
     """Writes a fully convolutional detector (see :func:`write_patch_model`); gives its path."""
 
     def make(**card_fields: object) -> Path:
-        return write_patch_model(tmp_path / "patches.onnx", **card_fields)  # type: ignore[arg-type]
+        path = tmp_path / f"{card_fields.get('id', 'patches')}.onnx"
+        return write_patch_model(path, **card_fields)  # type: ignore[arg-type]
+
+    return make
+
+
+def write_family_model(path: Path, **card_fields: object) -> Path:
+    """An attribution model: the lattice's logit is a tile's brightness minus 128, the decoder's its opposite."""
+    from onnx import TensorProto, helper
+
+    from spectrace.detectors.card import Card
+
+    classes = ["camera", "gan-lattice", "latent-decoder"]
+    card = Card(
+        **{"id": "families", "version": "1", "title": "", "tile_size": 16, "classes": classes, **card_fields}
+    )  # type: ignore[arg-type]
+    nodes = [
+        helper.make_node("Cast", ["tiles"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats", "axes"], ["mean"], keepdims=1),
+        helper.make_node("Sub", ["mean", "centre"], ["centred"]),
+        helper.make_node("Mul", ["centred", "signs"], ["logits"]),
+    ]
+    constants = [
+        helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
+        helper.make_tensor("centre", TensorProto.FLOAT, [], [128.0]),
+        helper.make_tensor("signs", TensorProto.FLOAT, [1, 3, 1, 1], [0.0, 1.0, -1.0]),
+    ]
+    size = card.tile_size
+    return save_model(path, card, nodes, constants, ["N", 3, size, size], ["N", 3, 1, 1])
+
+
+@pytest.fixture
+def family_model(tmp_path: Path) -> Callable[..., Path]:
+    """Writes an attribution model (see :func:`write_family_model`); gives its path."""
+
+    def make(**card_fields: object) -> Path:
+        return write_family_model(tmp_path / "families.onnx", **card_fields)
+
+    return make
+
+
+@pytest.fixture
+def fusion_model(
+    tmp_path: Path,
+    toy_model: Callable[..., Path],
+    patch_model: Callable[..., Path],
+    family_model: Callable[..., Path],
+) -> Callable[..., Path]:
+    """Writes a fusion of the toy (weight 0.5, mean 10), random patches (2, 1) and families; bias 0.25."""
+    from spectrace.learning.fusion import fuse
+
+    def make(**card_fields: object) -> Path:
+        path = tmp_path / "fusion.onnx"
+        fuse(
+            [toy_model(), patch_model()],
+            [0.5, 2.0],
+            [10.0, 1.0],
+            0.25,
+            path,
+            families=family_model(),
+            **card_fields,
+        )
+        return path
 
     return make

@@ -27,6 +27,9 @@ KEYS = [
     "reasons",
     "model",
     "tiles",
+    "branches",
+    "family",
+    "family_probability",
     "provenance",
     "error",
 ]

@@ -105,7 +105,7 @@ class _Parquet(RowWriter):
             from pyarrow import parquet  # noqa: PLC0415
         except ImportError as error:
             raise MissingDependencyError("Parquet files", "pyarrow", "parquet") from error
-        kinds = {"score": pa.float64(), "probability": pa.float64()}
+        kinds = dict.fromkeys(("score", "probability", "family_probability"), pa.float64())
         kinds |= dict.fromkeys(("schema_version", "width", "height", "tiles"), pa.int64())
         columns = flat(Detection(path=None, model="").to_dict())
         self._schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
@@ -128,16 +128,16 @@ class _Parquet(RowWriter):
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row whose every value fits a table's cell: reasons joined by ``; ``, provenance as JSON text.
+    """A row whose every value fits a table's cell: reasons joined by ``; ``, what has parts as JSON text.
 
     Example:
-        >>> flat({"score": 1.5, "reasons": ["a", "b"], "provenance": {"c2pa": True}})
-        {'score': 1.5, 'reasons': 'a; b', 'provenance': '{"c2pa": true}'}
+        >>> flat({"score": 1.5, "reasons": ["a", "b"], "provenance": {"c2pa": True}, "branches": {}})
+        {'score': 1.5, 'reasons': 'a; b', 'provenance': '{"c2pa": true}', 'branches': None}
     """
     cells = dict(row)
     cells["reasons"] = "; ".join(row["reasons"])
-    if row["provenance"] is not None:
-        cells["provenance"] = json.dumps(row["provenance"])
+    for name in ("branches", "provenance"):
+        cells[name] = json.dumps(row[name]) if row[name] else None
     return cells
 
 

@@ -25,6 +25,9 @@ Pooling = Literal["logit-mean", "softmax-mean", "vote"]
 _Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 _Positive = Annotated[int, Meta(ge=1)]
 
+NO_FAMILY = "none"
+"""The family of pictures that carry no family's traces."""
+
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Turns a picture's pooled logit into a natural-log likelihood ratio.
@@ -111,6 +114,24 @@ class OperatingLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_jpeg_quality: Annotated[int, Meta(ge=1, le=100)] = 1
 
 
+class Branch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of the detectors that a fusion is made of; it adds ``weight * (logit - mean)`` to a tile's logit.
+
+    Attributes:
+        name: by which it is switched off.
+        title: for people.
+        kind: of the detector that it was.
+        weight: of its logit.
+        mean: logit of a branch that knows nothing.
+    """
+
+    name: str
+    title: str
+    kind: str
+    weight: Annotated[float, Meta(ge=0.0)]
+    mean: float
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a user of a detector must know, and all that the runtime needs.
 
@@ -126,6 +147,10 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         pooling: how patch logits become the picture's logit.
         tiles: how many tiles of a picture are scored by default.
         stability: size-preserving perturbations under which a verdict must hold still.
+        branches: of a fusion, in the order of its output ``branches``; none for other detectors.
+        families: of traces, in the order of the output ``families``: which one a picture's traces resemble;
+            ``none`` is among them where pictures without traces are told apart. Empty without that output.
+        families_threshold: probability below which no family is named.
         training: recipe, manifest digest, seeds: enough to train it again.
         results: measured figures, as written by ``spectrace evaluate``.
 
@@ -154,6 +179,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: Thresholds = Thresholds()
     limits: OperatingLimits = OperatingLimits()
     stability: list[str] = msgspec.field(default_factory=list)
+    branches: list[Branch] = msgspec.field(default_factory=list)
+    families: list[str] = msgspec.field(default_factory=list)
+    families_threshold: _Share = 0.5
     training: dict[str, Any] = msgspec.field(default_factory=dict)
     results: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -162,6 +190,14 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
             raise ModelError(f"card id {self.id!r}: wanted lower-case letters, digits, '.', '_' and '-'")
         if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
             raise ModelError(f"card of {self.id}: classes {self.classes}: wanted two or more distinct names")
+        names = [branch.name for branch in self.branches]
+        if len(set(names)) < len(names):
+            raise ModelError(f"card of {self.id}: branches {names}: wanted distinct names")
+        families = len(self.families)
+        if families == 1 or len(set(self.families)) < families:
+            raise ModelError(
+                f"card of {self.id}: families {self.families}: wanted two or more distinct names"
+            )
         if self.thresholds.camera > self.thresholds.generated:
             raise ModelError(
                 f"card of {self.id}: the camera threshold {self.thresholds.camera:g} lies above the "

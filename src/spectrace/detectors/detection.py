@@ -61,6 +61,10 @@ class Detection:
         reasons: why a verdict is ``inconclusive``, each ``code: sentence``.
         model: ``id@version`` of the detector.
         tiles: number of regions the score was taken from; 1 where the picture was seen whole.
+        branches: of a fusion, what each branch adds to the score, in its units; empty for other detectors.
+        family: which generators' traces the picture's resemble; None where that is not known, or the verdict
+            is ``camera``. A hint, not a finding.
+        family_probability: that of ``family`` among the families the model knows, 0..1.
         provenance: what the file says about itself. Never part of the score.
         error: one line when the picture could not be read, else None.
         evidence: for heatmaps and reports; not part of the row.
@@ -81,6 +85,9 @@ class Detection:
     verdict: Verdict | None = None
     reasons: list[str] = field(default_factory=list)
     tiles: int = 0
+    branches: dict[str, float] = field(default_factory=dict)
+    family: str | None = None
+    family_probability: float | None = None
     provenance: Provenance | None = None
     error: str | None = None
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
@@ -105,6 +112,11 @@ class Detection:
             "reasons": list(self.reasons),
             "model": self.model,
             "tiles": self.tiles,
+            "branches": {name: round(share, 4) for name, share in self.branches.items()},
+            "family": self.family,
+            "family_probability": None
+            if self.family_probability is None
+            else round(self.family_probability, 4),
             "provenance": None if self.provenance is None else msgspec.to_builtins(self.provenance),
             "error": self.error,
         }

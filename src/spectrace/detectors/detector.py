@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from spectrace.detectors.card import Card
 from spectrace.detectors.detection import Detection, Evidence, Verdict
+from spectrace.detectors.fusion import branch_shares, card_without, likely_family, switch_off
 from spectrace.detectors.pooling import pool
-from spectrace.detectors.runtime import Model, find_model
+from spectrace.detectors.runtime import Model, Outputs, find_model
 from spectrace.detectors.verdict import judge, limit_reasons, verdict_of
 from spectrace.detectors.views import View, view_of
 from spectrace.errors import ImageError, ModelError, UsageError
@@ -34,10 +35,12 @@ class Detector:
             convolutional network sees pictures of no more pixels than that whole.
         dense: score all of every picture instead.
         limits: what to refuse to decode.
+        without: names of a fusion's branches that are to know nothing, also in stability checks. The
+            thresholds were not set for that; the card's name says it.
 
     Raises:
         ModelError: the model tells other classes apart than camera and generated.
-        UsageError: ``tiles`` is below 1.
+        UsageError: ``tiles`` is below 1, or ``without`` names what is no branch, or every one.
 
     Example:
         >>> import numpy as np
@@ -54,9 +57,11 @@ class Detector:
         tiles: int | None = None,
         dense: bool = False,
         limits: Limits | None = None,
+        without: Sequence[str] = (),
     ) -> None:
         self.model = model
-        self.card = card or model.card
+        self.card = card_without(card or model.card, without)
+        self._kept = np.array([branch.name not in without for branch in model.card.branches], np.bool_)
         if not self.card.binary:
             raise ModelError(
                 f"{self.card.name} tells {', '.join(self.card.classes)} apart: detection wants a model "
@@ -76,13 +81,15 @@ class Detector:
         tiles: int | None = None,
         dense: bool = False,
         limits: Limits | None = None,
+        without: Sequence[str] = (),
     ) -> Detector:
         """The shipped detector, another installed one by name, or one from a model file.
 
         Raises:
             ModelError: there is no such model, or the file is none.
+            UsageError: as for the class.
         """
-        return cls(Model(find_model(model)), tiles=tiles, dense=dense, limits=limits)
+        return cls(Model(find_model(model)), tiles=tiles, dense=dense, limits=limits, without=without)
 
     def detect(self, source: Source) -> Detection:
         """Look at one picture.
@@ -126,13 +133,19 @@ class Detector:
         view = view_of(picture.pixels, self.card, self._tile_limit)
         score: float | None = None
         evidence: Evidence | None = None
+        branches: dict[str, float] = {}
+        family: tuple[str, float] | None = None
         if view is None:
             verdict, reasons = Verdict.INCONCLUSIVE, limit_reasons(facts, self.card)
         else:
-            logits = view.logits(self.model)
+            outputs = self._outputs(view)
+            logits = outputs.logits
             score = self._score(logits)
             rescored = self._rescored(view, score)
             verdict, reasons = judge(score, rescored, facts, self.card)
+            branches = branch_shares(outputs, self.card, self._score)
+            if verdict is not Verdict.CAMERA:
+                family = likely_family(outputs.families, self.card)
             evidence = Evidence(
                 corners=view.corners,
                 extent=view.extent,
@@ -153,6 +166,9 @@ class Detector:
             verdict=verdict,
             reasons=reasons,
             tiles=0 if view is None else len(view.corners),
+            branches=branches,
+            family=family and family[0],
+            family_probability=family and family[1],
             provenance=None if picture.raw is None else read_provenance(picture.raw),
             evidence=evidence,
         )
@@ -168,6 +184,10 @@ class Detector:
             visit(picture, detection)
         return detection
 
+    def _outputs(self, view: View) -> Outputs:
+        outputs = view.outputs(self.model)
+        return outputs if self._kept.all() else switch_off(outputs, self._kept)
+
     def _score(self, logits: NDArray[np.float32]) -> float:
         return float(self.card.calibration.apply(pool(logits, self.card.pooling)))
 
@@ -176,7 +196,7 @@ class Detector:
         if verdict_of(score, self.card) is Verdict.INCONCLUSIVE:
             return []
         return [
-            (str(perturbation), self._score(view.after(perturbation).logits(self.model)))
+            (str(perturbation), self._score(self._outputs(view.after(perturbation)).logits))
             for perturbation in self._stability
         ]
 

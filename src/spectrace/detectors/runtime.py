@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,21 @@ def find_model(model: str | Path | None = None) -> Path:
         return shipped[name]
     known = ", ".join(shipped) or "none"
     raise ModelError(f"no model {name!r}: wanted a path to an .onnx file or an installed model ({known})")
+
+
+class Outputs(NamedTuple):
+    """What a network says of tiles.
+
+    Attributes:
+        logits: float32 [N, h, w], one a patch; [N, K, h, w] for attribution.
+        branches: float32 [N, B], what each branch of a fusion adds to its tile's mean logit; B is 0 for other
+            networks.
+        families: float32 [N, K], logits of the families of traces; K is 0 for networks that know none.
+    """
+
+    logits: NDArray[np.float32]
+    branches: NDArray[np.float32]
+    families: NDArray[np.float32]
 
 
 class Model:
@@ -102,18 +117,16 @@ class Model:
             )
         return Card.from_json(metadata[METADATA_KEY])
 
-    def logits(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Score tiles.
+    def run(self, tiles: NDArray[np.uint8]) -> Outputs:
+        """All that the network says of tiles, in one pass.
 
         Args:
             tiles: uint8 [N, 3, S, S] RGB, 0..255, S the card's tile size; fully convolutional networks take
                 any [N, 3, H, W] in which a patch fits.
 
-        Returns:
-            float32 [N, h, w], one logit a patch, positive means generated; [N, K, h, w] for attribution.
-
         Raises:
             UsageError: wrong shape or dtype.
+            ModelError: the card names branches or families that the network does not have.
         """
         size = self.card.tile_size
         fits = self.card.any_size or tiles.shape[2:] == (size, size)
@@ -123,7 +136,17 @@ class Model:
         # An empty batch still runs once, so that the answer has the right number of dimensions.
         starts = range(0, max(len(tiles), 1), _BATCH)
         batches = [self._run(tiles[start : start + _BATCH]) for start in starts]
-        return np.concatenate(batches)
+        return Outputs(*(np.concatenate(parts) for parts in zip(*batches, strict=True)))
+
+    def logits(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Score tiles.
+
+        Args, raises: as :meth:`run`.
+
+        Returns:
+            float32 [N, h, w], one logit a patch, positive means generated; [N, K, h, w] for attribution.
+        """
+        return self.run(tiles).logits
 
     def patch_logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Score every patch of a picture with a fully convolutional network.
@@ -159,7 +182,7 @@ class Model:
             [
                 np.concatenate(
                     [
-                        self._run(np.ascontiguousarray(planes[None, :, rows.pixels, columns.pixels]))[
+                        self._run(np.ascontiguousarray(planes[None, :, rows.pixels, columns.pixels])).logits[
                             0, rows.outputs, columns.outputs
                         ]
                         for columns in blocks(patches, pixels.shape[1], _BLOCK)
@@ -170,7 +193,22 @@ class Model:
             ]
         )
 
-    def _run(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        outputs: list[Any] = self._session.run(["logits"], {"tiles": tiles})
-        logits: NDArray[np.float32] = outputs[0]
-        return logits
+    @cached_property
+    def _second_outputs(self) -> dict[str, int]:
+        """Outputs beside the logits that the card names, with their width."""
+        widths = {"branches": len(self.card.branches), "families": len(self.card.families)}
+        named = {name: width for name, width in widths.items() if width}
+        there = {output.name: output.shape[-1] for output in self._session.get_outputs()}
+        for name, width in named.items():
+            if there.get(name) != width:
+                raise ModelError(
+                    f"{self.path}: the card has {width} {name}, the network {there.get(name, 0)}: "
+                    "the card belongs to another network"
+                )
+        return named
+
+    def _run(self, tiles: NDArray[np.uint8]) -> Outputs:
+        names = ["logits", *self._second_outputs]
+        found: dict[str, Any] = dict(zip(names, self._session.run(names, {"tiles": tiles}), strict=True))
+        nothing = np.zeros((len(tiles), 0), np.float32)
+        return Outputs(found["logits"], found.get("branches", nothing), found.get("families", nothing))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrace.detectors.card import Card
-from spectrace.detectors.runtime import Model
+from spectrace.detectors.runtime import Model, Outputs
 from spectrace.errors import ModelError
 from spectrace.images import perturbations
 from spectrace.images.tiles import cut_tiles, tile_grid
@@ -29,8 +29,8 @@ class View(Protocol):
     def extent(self) -> tuple[int, int]:
         """Height and width of a region, in pixels."""
 
-    def logits(self, model: Model) -> NDArray[np.float32]:
-        """Logits of all patches, float32 [N, h, w]."""
+    def outputs(self, model: Model) -> Outputs:
+        """What the network says of the regions, logits float32 [N, h, w]."""
 
     def after(self, perturbation: _Perturbation) -> View:
         """The same regions after a perturbation that keeps the size."""
@@ -77,9 +77,9 @@ class Tiles:
         """Height and width of a tile."""
         return self.tiles.shape[2], self.tiles.shape[3]
 
-    def logits(self, model: Model) -> NDArray[np.float32]:
-        """Logits of all patches, float32 [N, h, w]."""
-        return model.logits(self.tiles)
+    def outputs(self, model: Model) -> Outputs:
+        """What the network says of the tiles, logits float32 [N, h, w]."""
+        return model.run(self.tiles)
 
     def after(self, perturbation: _Perturbation) -> Tiles:
         """Every tile perturbed by itself."""
@@ -107,9 +107,10 @@ class Whole:
         """Height and width of the picture."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
-    def logits(self, model: Model) -> NDArray[np.float32]:
-        """Logits of all patches, float32 [1, h, w]."""
-        return model.patch_logits(self.pixels)[None]
+    def outputs(self, model: Model) -> Outputs:
+        """Logits of all patches, float32 [1, h, w], and nothing else."""
+        nothing = np.zeros((1, 0), np.float32)
+        return Outputs(model.patch_logits(self.pixels)[None], nothing, nothing)
 
     def after(self, perturbation: _Perturbation) -> Whole:
         """The whole picture perturbed."""

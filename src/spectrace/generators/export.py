@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from spectrace.generators.sampler import METADATA_KEY, GeneratorCard
-from spectrace.learning.export import save_onnx, to_onnx
+from spectrace.learning.export import to_onnx
+from spectrace.learning.saving import save_onnx
 
 
 class _Pixels(nn.Module):

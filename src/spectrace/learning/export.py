@@ -22,6 +22,7 @@ from spectrace.detectors.metadata import replace_metadata
 from spectrace.learning.loop import Trained
 from spectrace.learning.network import DetectorNetwork
 from spectrace.learning.recipes import Recipe
+from spectrace.learning.saving import save_onnx
 
 OPSET = 20
 _KEPT = 16
@@ -91,13 +92,6 @@ def to_onnx(
     _strip_notes(model)
     model.producer_name, model.producer_version = "spectrace", __version__
     return model
-
-
-def save_onnx(model: onnx.ModelProto, path: Path) -> None:
-    """Write a model; the file is replaced at once, never half written."""
-    temporary = path.with_name(f"{path.name}.part")
-    onnx.save(model, temporary)
-    temporary.replace(path)
 
 
 def replace_card(path: Path, card: Card) -> None:
