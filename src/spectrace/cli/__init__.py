@@ -21,6 +21,7 @@ VERBS = {
     "generate": "Train small generators, sample them, see how far their traces can be hidden.",
     "experiment": "Make one table or figure of the papers, or of ours, again.",
     "manifest": "Build or check a manifest of labelled pictures.",
+    "serve": "Serve a page and a REST API about pictures on this machine.",
     "models": "Show which models are installed, with their cards.",
 }
 

@@ -1,0 +1,106 @@
+"""What stands around every request: how many are open, what their answers' headers say, and the counts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from spectrace.web.refusals import busy
+from spectrace.web.settings import Settings
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_UNKNOWN = "unknown"
+
+
+class Counter(Protocol):
+    """Counts answered requests, as :class:`spectrace.web.metrics.Metrics` does."""
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """Count one."""
+
+
+class Guard:
+    """Wraps an application.
+
+    Args:
+        app: the application.
+        settings: its limits.
+        counter: told of every answer.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, counter: Counter) -> None:
+        self._app = app
+        self._settings = settings
+        self._counter = counter
+        self._open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a request, or anything else that a server says to an application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self._settings.receive_seconds)
+        started = time.perf_counter()
+        # Only what has a body holds memory or a thread: health and figures are told however busy it is.
+        counted = scope["method"] == "POST"
+        self._open += counted
+        try:
+            if counted and self._open > self._settings.requests:
+                refusal = busy(f"{self._settings.requests} requests are open, the limit: try again shortly")
+                await refusal.response()(scope, exchange.receive, exchange.send)
+            else:
+                await self._app(scope, exchange.receive, exchange.send)
+        finally:
+            self._open -= counted
+            route = getattr(scope.get("route"), "path", _UNKNOWN)
+            self._counter.request(route, exchange.status, time.perf_counter() - started)
+
+
+class _Exchange:
+    """A request and its answer as they pass."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, seconds: float) -> None:
+        headers = dict(scope["headers"])
+        self._receive = receive
+        self._send = send
+        self._seconds = seconds
+        self._complete = False
+        # A client that waits to be told to go on sends nothing before it has its answer.
+        self._waits = headers.get(b"expect", b"").lower() == b"100-continue"
+        self.status = 500
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._waits = False
+        self._complete = not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            await self._read_to_the_end()
+        await self._send(message)
+
+    async def _read_to_the_end(self) -> None:
+        """Many clients read no answer before all is sent, and lose it when the connection ends before."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                while not (self._complete or self._waits):
+                    await self.receive()
+        except TimeoutError:
+            pass

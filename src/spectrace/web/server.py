@@ -1,0 +1,92 @@
+"""Listening, serving, and ending well."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from spectrace.errors import UsageError
+
+_KEEP_ALIVE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Door:
+    """A socket that listens.
+
+    Attributes:
+        socket: to be served.
+        address: of the page.
+        loopback: whether this machine alone can reach it.
+    """
+
+    socket: socket.socket
+    address: str
+    loopback: bool
+
+
+@contextmanager
+def listen(host: str, port: int) -> Iterator[Door]:
+    """Listen on an address until the block ends.
+
+    Args:
+        host: name or address.
+        port: 0 takes a free one.
+
+    Raises:
+        UsageError: there is no such address here, or the port is taken.
+
+    Example:
+        >>> with listen("127.0.0.1", 0) as door:
+        ...     door.loopback
+        True
+    """
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.create_server(place[:2], family=family, backlog=512)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {host} port {port} ({error.strerror}): give another --host or --port"
+        ) from error
+    with listening:
+        found, port = listening.getsockname()[:2]
+        shown = f"[{found}]" if ":" in found else found
+        loopback = ipaddress.ip_address(found).is_loopback
+        yield Door(listening, f"http://{shown}:{port}/", loopback)
+
+
+def serve(app: ASGIApp, listening: socket.socket, *, seconds: float) -> None:
+    """Serve until SIGINT or SIGTERM, then answer the requests at hand.
+
+    Args:
+        app: the application.
+        listening: a socket that listens.
+        seconds: that requests at hand have left to end.
+    """
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(seconds),
+    )
+    # When it has ended well uvicorn raises the signal again, to end the process by it.
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
