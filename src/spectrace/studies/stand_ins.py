@@ -1,7 +1,8 @@
-"""Stand-ins for a corpus, for quick tries: photographs from wheels, and the same pieces upsampled."""
+"""Pictures to measure on: a split of a corpus, or stand-ins for quick tries from photographs in wheels."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -10,12 +11,13 @@ from PIL import Image
 
 from spectrace.corpora.folders import file_sha256
 from spectrace.corpora.manifest import Manifest, Row
+from spectrace.corpora.rows import LABELS
 from spectrace.corpora.splits import refuse_forbidden
 from spectrace.corpora.wheels import wheel_photographs
 from spectrace.images.decode import decode
 from spectrace.images.operations import KERNELS
 from spectrace.studies.pieces import TRAIN, VAL, WHEELS
-from spectrace.studies.registry import Context
+from spectrace.studies.registry import Context, Result
 from spectrace.studies.source_pictures import PHOTOGRAPH, write_pieces
 
 
@@ -40,6 +42,17 @@ def pictures_of_split(manifest: str, split: str, context: Context, *, count: int
         pictures = Manifest.read(manifest).select(split=split)
     pictures.require_both_labels()
     return pictures
+
+
+def counts_by_class(rows: Collection[Row]) -> Result:
+    """How many pictures, of how many sources, there are of each class.
+
+    Example:
+        >>> counts_by_class([Row(path=f"{n}.png", label="real", source="a") for n in range(3)])["real"]
+        {'pictures': 3, 'sources': 1}
+    """
+    sources = {label: [row.source for row in rows if row.label == label] for label in LABELS}
+    return {label: {"pictures": len(of), "sources": len(set(of))} for label, of in sources.items()}
 
 
 def stand_ins(
