@@ -163,6 +163,21 @@ def entry(picture: Picture, detection: Detection, *, side: int = SIDE) -> Report
     )
 
 
+def thumbnail_of(pixels: NDArray[np.uint8], side: int) -> Thumbnail:
+    """A picture shrunk to fit a square, as JPEG.
+
+    Args:
+        pixels: uint8 [H, W, 3] RGB.
+        side: of the square, in pixels.
+
+    Example:
+        >>> small = thumbnail_of(np.zeros((400, 200, 3), np.uint8), 100)
+        >>> small.width, small.height, small.uri[:22]
+        (50, 100, 'data:image/jpeg;base64')
+    """
+    return _encoded(_shrunk(pixels, side))
+
+
 def fact_rows(facts: Facts) -> list[tuple[str, str]]:
     """(name, value) rows of a file's facts, those that are known.
 

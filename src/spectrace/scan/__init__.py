@@ -1,0 +1,1 @@
+"""Scans of collections of any size: listing, scoring, results and state on disk."""

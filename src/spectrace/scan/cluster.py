@@ -1,0 +1,118 @@
+"""The same job on Ray Data: chunks go out as rows of a data set, and come back with their results.
+
+The parent writes the parts, as it does for local processes: a scan can be cut off on one engine and go on
+with the other, and workers need no common disk but the pictures'.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from spectrace.errors import MissingDependencyError, SpectraceError
+from spectrace.images.reading import one_line
+from spectrace.scan.chunks import Chunk
+from spectrace.scan.digests import Digests
+from spectrace.scan.items import Item
+from spectrace.scan.scoring import Deliver, Scoring, score_batch
+
+_WINDOW = 1000  # chunks of one data set: their items are in memory
+
+
+def run(
+    scoring: Scoring,
+    chunks: Iterator[Chunk],
+    deliver: Deliver,
+    *,
+    workers: int | None = None,
+    digests: Path | None = None,
+) -> None:
+    """Score chunks on the cluster that ``RAY_ADDRESS`` names, or on one started on this machine.
+
+    Args:
+        scoring: how.
+        chunks: the work.
+        deliver: called with a chunk, 0, and all of its rows.
+        workers: number of actors at most; None takes one a processor of the cluster (one a GPU with ``gpu``).
+        digests: of what is scored already, to leave duplicates out.
+
+    Raises:
+        MissingDependencyError: Ray is not installed.
+        SpectraceError: the job failed; what was delivered stays.
+    """
+    try:
+        import ray  # noqa: PLC0415  (optional, and slow to start)
+        import ray.data  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingDependencyError("Scans on a cluster", "ray[data]", "cluster") from error
+
+    first = next(chunks, None)
+    if first is None:
+        return
+    ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    try:
+        unit = "GPU" if scoring.gpu else "CPU"
+        most = workers or max(int(ray.cluster_resources().get(unit, 0)), 1)
+        model = ray.put(Path(scoring.model).read_bytes())
+        known = None if digests is None else _beside(ray, digests)
+        head: Iterator[Chunk] = iter([first])
+        while window := {chunk.id: chunk for chunk in [*head, *islice(chunks, _WINDOW)]}:
+            data = ray.data.from_items(
+                [{"chunk": one.id, "items": json.dumps(one.items)} for one in window.values()],
+                override_num_blocks=len(window),
+            )
+            scored = data.map_batches(
+                _Scorer,
+                fn_constructor_args=(scoring, model, known),
+                batch_size=1,
+                concurrency=(1, most) if most > 1 else 1,
+                num_cpus=1,
+                num_gpus=1 if scoring.gpu else None,
+            )
+            for row in scored.iter_rows():
+                deliver(window[row["chunk"]], 0, json.loads(row["rows"]))
+    except ray.exceptions.RayError as error:
+        raise SpectraceError(
+            f"the cluster gave up ({one_line(error)}): the same command goes on, also with --engine local"
+        ) from error
+    finally:
+        ray.shutdown()
+
+
+def _beside(ray: Any, digests: Path) -> Any:
+    """An actor on this machine, where the file of the digests is."""
+    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+        ray.get_runtime_context().get_node_id(), soft=False
+    )
+    return ray.remote(num_cpus=0, scheduling_strategy=here)(Digests).remote(digests)
+
+
+class _Scorer:
+    """An actor: a detector that stays loaded."""
+
+    def __init__(self, scoring: Scoring, model: Any, known: Any) -> None:
+        import ray  # noqa: PLC0415  (it is here: this runs in one of its workers)
+
+        # The model travels: a worker may be a machine without that file.
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            path.write_bytes(ray.get(model))
+            self._detector = msgspec.structs.replace(scoring, model=str(path)).detector()
+        self._column = scoring.column
+        self._known = None if known is None else (lambda sha256: ray.get(known.known.remote(sha256)))
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        answers = []
+        for items in batch["items"]:
+            taken = (Item(path, row) for path, row in json.loads(items))
+            rows = list(score_batch(self._detector, taken, column=self._column, known=self._known))
+            answers.append(json.dumps(rows))
+        return {"chunk": batch["chunk"], "rows": answers}

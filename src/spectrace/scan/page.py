@@ -1,0 +1,135 @@
+"""A scan as one self-contained HTML page, in the look of the other reports.
+
+The page loads nothing and runs no script; a content security policy keeps it so. Every string that comes from
+a file is cleaned, bounded and escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from spectrace import __version__
+from spectrace.detectors.card import Card, Thresholds
+from spectrace.errors import ImageError, SpectraceError
+from spectrace.explain.entries import Thumbnail, thumbnail_of
+from spectrace.explain.page import template
+from spectrace.explain.wording import REASON_MEANINGS, VERDICT_TITLES, signed
+from spectrace.images.decode import Limits, decode
+from spectrace.provenance.record import clean
+from spectrace.scan.chunks import Listing
+from spectrace.scan.folder import ScanFolder, Settings
+from spectrace.scan.items import Item, read
+from spectrace.scan.summary import BINS, REACH, Strong, Summary
+
+_TEXT_LIMIT = 400
+_SIDE = 200
+_ERRORS_SHOWN = 30
+_WIDTH, _HEIGHT = 960.0, 220.0
+
+
+class _Bar(NamedTuple):
+    """One bin of the distribution, in units of the drawing."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    verdict: str
+    label: str
+
+
+def scan_page(
+    summary: Summary,
+    settings: Settings,
+    card: Card,
+    thumbnails: Sequence[Thumbnail | None],
+    *,
+    made: datetime | None = None,
+) -> str:
+    """Write the page.
+
+    Args:
+        summary: what was found.
+        settings: of the scan.
+        card: of its model.
+        thumbnails: of the strongest pictures, in their order; None where one cannot be read any more.
+        made: the moment to print; None takes now.
+
+    Returns:
+        A whole HTML document, to be written as UTF-8.
+    """
+    shown = [(one, thumb) for one, thumb in zip(summary.strongest, thumbnails, strict=True) if thumb]
+    page = template("scan_page.html.j2", line=lambda text: clean(str(text), _TEXT_LIMIT), signed=signed)
+    return page.render(
+        summary=summary,
+        settings=settings,
+        card=card,
+        verdicts=[(title, summary.verdicts[name]) for name, title in VERDICT_TITLES.items()],
+        unread=summary.errors.total(),
+        reasons=[
+            (code, REASON_MEANINGS.get(code, ""), count) for code, count in summary.reasons.most_common()
+        ],
+        errors=[
+            (kind, count, summary.examples[kind]) for kind, count in summary.errors.most_common(_ERRORS_SHOWN)
+        ],
+        more_errors=max(0, len(summary.errors) - _ERRORS_SHOWN),
+        bars=_bars(summary.bins, card.thresholds),
+        camera=_place(card.thresholds.camera),
+        generated=_place(card.thresholds.generated),
+        ticks=[(value, _place(value)) for value in range(-15, 16, 5)],
+        width=_WIDTH,
+        height=_HEIGHT,
+        strongest=shown,
+        left_out=len(summary.strongest) - len(shown),
+        made=(made or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M %Z").strip(),
+        version=__version__,
+    )
+
+
+def thumbnails(folder: ScanFolder, strongest: Sequence[Strong]) -> list[Thumbnail | None]:
+    """Pictures of the strongest, read again; None for those that cannot be read any more."""
+    listing = Listing(folder.listing)
+    try:
+        items = [listing.chunk(one.chunk).items[one.position] for one in strongest]
+    finally:
+        listing.close()
+    limits = Limits(pixels=folder.settings.max_pixels)
+    found: dict[Item, Thumbnail] = {}
+    try:
+        # In this order the pictures inside of one Parquet file are read in one pass.
+        for item, raw in read(sorted(items), limits.file_bytes, folder.settings.column):
+            if isinstance(raw, bytes):
+                try:
+                    found[item] = thumbnail_of(decode(raw, limits).pixels, _SIDE)
+                except ImageError:
+                    continue
+    except SpectraceError:
+        pass  # the addresses' library is missing here: what was read before is shown
+    return [found.get(item) for item in items]
+
+
+def _bars(bins: Sequence[int], thresholds: Thresholds) -> list[_Bar]:
+    most, width = max(*bins, 1), _WIDTH / BINS
+    bars = []
+    for number, count in enumerate(bins):
+        low = -REACH + 2 * REACH * number / BINS
+        high = low + 2 * REACH / BINS
+        middle = 0.5 * (low + high)
+        verdict = (
+            "generated"
+            if middle >= thresholds.generated
+            else "camera"
+            if middle < thresholds.camera
+            else "inconclusive"
+        )
+        if count:
+            height = max(_HEIGHT * count / most, 1.0)
+            label = f"{count:,} pictures from {signed(low)} to {signed(high)}"
+            bars.append(_Bar(number * width, _HEIGHT - height, width - 1.0, height, verdict, label))
+    return bars
+
+
+def _place(score: float) -> float:
+    return round(_WIDTH * (min(max(score, -REACH), REACH) + REACH) / (2 * REACH), 1)

@@ -1,0 +1,214 @@
+"""A scan from its sources to its summary: what engines share."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from spectrace.detectors.runtime import find_model
+from spectrace.errors import UsageError
+from spectrace.images.decode import Limits
+from spectrace.scan.chunks import Chunk, Lister, Listing
+from spectrace.scan.digests import Digests
+from spectrace.scan.folder import ScanFolder, Settings
+from spectrace.scan.items import is_address
+from spectrace.scan.listing import list_items
+from spectrace.scan.page import scan_page, thumbnails
+from spectrace.scan.schema import schema
+from spectrace.scan.scoring import Row, Scoring
+from spectrace.scan.summary import Summary, summarise
+from spectrace.threads import available_processors
+
+Engine = Literal["local", "ray"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a scan is.
+
+    Attributes:
+        done: pictures with a result, those of earlier runs among them.
+        listed: pictures that the sources are known to mean.
+        complete: whether the sources are listed to their end.
+    """
+
+    done: int
+    listed: int
+    complete: bool
+
+
+def scan(
+    sources: Sequence[str],
+    out: Path,
+    *,
+    model: str | Path | None = None,
+    tiles: int | None = None,
+    dense: bool = False,
+    max_pixels: int = Limits().pixels,
+    column: str | None = None,
+    once: bool = False,
+    engine: Engine = "local",
+    workers: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_problem: Callable[[str], None] = lambda line: None,
+    on_note: Callable[[str], None] = lambda line: None,
+) -> Summary:
+    """Score every picture that the sources mean, and go on where an earlier run stopped.
+
+    Results are in ``out/rows``, a Parquet data set: one row a picture, with the keys of a detection's row and
+    ``duplicate_of``. However often the process is killed and started again, every picture has one row at the
+    end. Pictures that are new since the last run are scored too. Memory is bounded whatever the number of
+    pictures. With processes, call it below ``if __name__ == "__main__":``.
+
+    Args:
+        sources: as for :func:`spectrace.scan.listing.list_items`.
+        out: folder of this scan.
+        model: an installed model or a file; None for the shipped one.
+        tiles: as for :class:`~spectrace.detectors.detector.Detector`.
+        dense: as for it.
+        max_pixels: refuse larger pictures.
+        column: of tables, with paths or with pictures.
+        once: score the same bytes once; each of their paths has its row.
+        engine: ``local`` (processes) or ``ray`` (Ray Data).
+        workers: processes, or actors at most; None takes one a processor.
+        on_progress: called as results come.
+        on_problem: called with a line where a source means nothing.
+        on_note: called with a line that is worth knowing.
+
+    Returns:
+        What is in all of the rows, in figures; ``out/summary.html`` shows it.
+
+    Raises:
+        UsageError: a source cannot be listed, or ``out`` holds something else.
+        ModelError: there is no such model.
+        ManifestError: a table cannot be read.
+        MissingDependencyError: an optional package is missing.
+    """
+    if engine not in get_args(Engine):
+        raise UsageError(f"unknown engine {engine!r}: wanted one of {', '.join(get_args(Engine))}")
+    schema()  # a missing pyarrow is told before anything is begun
+    scoring, name = _scoring(model, tiles=tiles, dense=dense, pixels=max_pixels, column=column)
+    wanted = Settings(
+        sources=list(sources),
+        folder=None if all(map(_stands_alone, sources)) else os.getcwd(),  # noqa: PTH109
+        column=column,
+        once=once,
+        model=name,
+        model_sha256=hashlib.sha256(Path(scoring.model).read_bytes()).hexdigest(),
+        tiles=tiles,
+        dense=dense,
+        max_pixels=max_pixels,
+    )
+    folder = ScanFolder(out, wanted)
+    try:
+        job = _Job(folder, on_progress)
+        lister = Lister(folder.listing, list_items(sources, on_problem, column))
+        lister.start()
+        try:
+            digests = folder.digests if once else None
+            if engine == "local":
+                from spectrace.scan import local  # noqa: PLC0415
+
+                local.run(
+                    scoring,
+                    name,
+                    job.pending(lister),
+                    job.deliver,
+                    workers=workers or available_processors(),
+                    digests=digests,
+                )
+            else:
+                from spectrace.scan import cluster  # noqa: PLC0415
+
+                lister.join()
+                ready = (chunk for chunk in job.pending(lister) if chunk is not None)
+                cluster.run(scoring, ready, job.deliver, workers=workers, digests=digests)
+        finally:
+            lister.stop()
+            job.close()
+        if job.was_complete and lister.added:
+            on_note(
+                f"new since {out} was begun, and scored too: {lister.added:,}. The others keep their rows; to "
+                f"score all again, name another --out or delete {out}"
+            )
+        summary = summarise(folder)
+        shown = thumbnails(folder, summary.strongest)
+        page = scan_page(summary, folder.settings, scoring.detector().card, shown)
+        folder.page.write_text(page, encoding="utf-8")
+        return summary
+    finally:
+        folder.close()
+
+
+class _Job:
+    """What is to be done, what is done, and rows of chunks that are neither."""
+
+    def __init__(self, folder: ScanFolder, on_progress: Callable[[Progress], None]) -> None:
+        self._folder = folder
+        self._on_progress = on_progress
+        self._listing = Listing(folder.listing)
+        self._digests = Digests(folder.digests) if folder.settings.once else None
+        self._parts = frozenset(folder.parts())
+        self._unfinished: dict[int, list[Row]] = {}
+        self.was_complete = self._listing.complete
+        done = sum(size for chunk, size in self._listing.sizes() if chunk in self._parts)
+        self.progress = Progress(done, self._listing.items, complete=False)
+
+    def close(self) -> None:
+        self._listing.close()
+        if self._digests is not None:
+            self._digests.close()
+
+    def pending(self, lister: Lister) -> Iterator[Chunk | None]:
+        """Chunks without a part, as they are listed; None while the lister has more to come.
+
+        Raises:
+            Exception: what stopped the lister.
+        """
+        following = 0
+        while True:
+            ended = not lister.is_alive()
+            for chunk in range(following, self._listing.chunks):
+                following = chunk + 1
+                if chunk not in self._parts:
+                    yield self._listing.chunk(chunk)
+            self._step(0, complete=ended)
+            if ended:
+                if lister.error is not None:
+                    raise lister.error
+                return
+            yield None
+
+    def deliver(self, chunk: Chunk, start: int, rows: list[Row]) -> None:
+        """Take rows of a chunk; when all have come, they are written."""
+        if self._digests is not None:
+            rows = self._digests.settle(rows)
+        gathered = self._unfinished.setdefault(chunk.id, [])
+        assert len(gathered) == start, "rows come in order, each once"
+        gathered += rows
+        if len(gathered) == len(chunk.items):
+            self._folder.write_part(chunk.id, self._unfinished.pop(chunk.id))
+        self._step(len(rows))
+
+    def _step(self, rows: int, *, complete: bool = False) -> None:
+        before = self.progress
+        self.progress = Progress(before.done + rows, self._listing.items, before.complete or complete)
+        self._on_progress(self.progress)
+
+
+def _scoring(
+    model: str | Path | None, *, tiles: int | None, dense: bool, pixels: int, column: str | None
+) -> tuple[Scoring, str]:
+    """How to score, and the detector's name; a model that is none is told here, before any worker starts."""
+    path = str(find_model(model).resolve())
+    scoring = Scoring(model=path, tiles=tiles, dense=dense, pixels=pixels, column=column)
+    return scoring, scoring.detector().card.name
+
+
+def _stands_alone(source: str) -> bool:
+    """Whether a source means the same from any folder."""
+    return is_address(source) or Path(source).is_absolute()
