@@ -15,6 +15,7 @@ VERBS = {
     "spectrum": "Mean spectra of folders, their differences and upsampling peaks.",
     "audit": "What file formats tell of the class; --fix writes an equalised copy.",
     "train": "Train a detector from a recipe; resumes where it stopped.",
+    "fuse": "Merge detectors into one file whose score is their weighed sum.",
     "calibrate": "Fit a model's scores and thresholds to labelled pictures.",
     "evaluate": "Measure a model on labelled pictures, by source and by generator.",
     "explain": "Show what a model looks at: mean heatmaps, predictive patches, regions.",

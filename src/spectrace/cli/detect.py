@@ -54,6 +54,9 @@ _INTERRUPTED = 130
 @click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained HTML page."
 )
+@click.option(
+    "--without", multiple=True, metavar="NAME", help="Switch a fusion's branch off; may be repeated."
+)
 @click.option("--tiles", type=click.IntRange(min=1), help="Score at most this many tiles a picture.")
 @click.option("--dense", is_flag=True, help="Score every tile of every picture.")
 @click.option("--workers", type=click.IntRange(min=1), help="Pictures at a time [one a processor].")
@@ -73,6 +76,7 @@ def command(
     opacity: float,
     colours: str,
     report: Path | None,
+    without: tuple[str, ...],
     tiles: int | None,
     dense: bool,
     workers: int | None,
@@ -98,7 +102,7 @@ def command(
     if frames is not None and every is not None:
         raise UsageError("--frames and --every were given together: give one or the other")
     limits = Limits() if max_megapixels is None else Limits(pixels=int(max_megapixels * 1e6))
-    detector = Detector.load(model, tiles=tiles, dense=dense, limits=limits)
+    detector = Detector.load(model, tiles=tiles, dense=dense, limits=limits, without=without)
     run = _Run(
         detector,
         quiet=quiet,

@@ -62,6 +62,12 @@ _SET_ASIDE = 0.5
     type=click.Choice(["logit-mean", "softmax-mean", "vote"]),
     help="Pool patches so, and not as the model says; its thresholds do not hold then.",
 )
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="NAME",
+    help="Switch this branch of fusions off; may be repeated. Their thresholds do not hold then.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="For the intervals."
@@ -82,6 +88,7 @@ def command(
     perturbations: tuple[str, ...],
     sweep_names: tuple[str, ...],
     pooling: Pooling | None,
+    without: tuple[str, ...],
     seed: int,
     resamples: int,
     workers: int | None,
@@ -101,8 +108,7 @@ def command(
 
     Exit codes: 0 all pictures were read, 2 wrong usage, 3 some were not (they are listed), 130 interrupted.
     """
-    from spectrace.detectors.detector import Detector  # noqa: PLC0415  (heavy: only when it runs)
-    from spectrace.evaluation.environment import Environment  # noqa: PLC0415
+    from spectrace.evaluation.environment import Environment  # noqa: PLC0415  (heavy: only when it runs)
     from spectrace.evaluation.evaluate import evaluate  # noqa: PLC0415
     from spectrace.evaluation.results import Results  # noqa: PLC0415
     from spectrace.evaluation.sweeps import find_sweeps, sweep  # noqa: PLC0415
@@ -116,7 +122,7 @@ def command(
         raise UsageError("nothing to measure: give a MODEL, or a method with --baseline")
     set_aside = _SET_ASIDE if baselines else 0.0
     manifest, split = labelled_pictures(manifest_path, split, real, generated, set_aside=set_aside)
-    detectors: list[PictureDetector] = [_pooled(Detector.load(model), pooling) for model in models]
+    detectors: list[PictureDetector] = [_detector(model, pooling, without) for model in models]
     detectors += _fitted(baselines, manifest, split, seed, workers, quiet=quiet)
     changes = (None, *dict.fromkeys(perturbations))
     chosen = manifest if split is None else manifest.select(split=split)
@@ -190,12 +196,15 @@ def _write_report(
     path.write_text(evaluation_page(results, shown), encoding="utf-8")
 
 
-def _pooled(detector: Detector, pooling: Pooling | None) -> Detector:
-    if pooling is None:
-        return detector
+def _detector(name: str, pooling: Pooling | None, without: tuple[str, ...]) -> Detector:
     import msgspec  # noqa: PLC0415
 
-    return type(detector)(detector.model, card=msgspec.structs.replace(detector.card, pooling=pooling))
+    from spectrace.detectors.detector import Detector  # noqa: PLC0415
+    from spectrace.detectors.runtime import Model, find_model  # noqa: PLC0415
+
+    model = Model(find_model(name))
+    card = msgspec.structs.replace(model.card, pooling=pooling or model.card.pooling)
+    return Detector(model, card=card, without=without)
 
 
 def _fitted(

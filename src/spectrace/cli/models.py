@@ -27,6 +27,14 @@ def command(names: tuple[str, ...], as_json: bool) -> int:
         click.echo(f"  file        {path} ({path.stat().st_size / 1e6:.1f} MB), {card.licence}")
         click.echo(f"  classes     {', '.join(card.classes)}")
         click.echo(f"  tiles       {card.tile_size} px, at most {card.tiles} a picture, {card.pooling}")
+        for branch in card.branches:
+            click.echo(
+                f"  branch      {branch.name}: {branch.weight:.3f} x logit, {branch.kind}, {branch.title}"
+            )
+        if card.families:
+            click.echo(
+                f"  families    {', '.join(card.families)}; named from {card.families_threshold:.0%} on"
+            )
         click.echo(
             f"  generated   score >= {thresholds.generated:+.2f}{_rate(thresholds.false_positive_rate)}"
         )

@@ -22,7 +22,16 @@ def require_training(what: str) -> None:
     Raises:
         MissingDependencyError: one of them is not installed.
     """
-    for package in ("torch", "onnx", "onnxscript"):
+    require_packages(what, "torch", "onnx", "onnxscript")
+
+
+def require_packages(what: str, *packages: str) -> None:
+    """Ask for packages of ``spectrace[train]``.
+
+    Raises:
+        MissingDependencyError: one of them is not installed.
+    """
+    for package in packages:
         if find_spec(package) is None:
             raise MissingDependencyError(what, package, "train")
 

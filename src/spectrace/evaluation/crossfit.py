@@ -26,7 +26,7 @@ class Scored(NamedTuple):
     """Logits of pictures, each seen under one condition or several.
 
     Attributes:
-        logits: float64 [n], pooled logits.
+        logits: float64 [n], pooled logits; [n, B] of the branches of a fusion.
         labels: bool [n], true for generated.
         sources: str [n], the collection that each picture comes from.
         conditions: int64 [n], number of the condition that the picture was seen under.

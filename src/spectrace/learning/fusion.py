@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,12 @@ import onnx
 from onnx import TensorProto, compose, helper, version_converter
 
 from spectrace import __version__
+from spectrace.corpora.manifest import Manifest
 from spectrace.detectors.card import METADATA_KEY, NO_FAMILY, Branch, Card, OperatingLimits
 from spectrace.detectors.runtime import Model
 from spectrace.errors import ModelError, UsageError
+from spectrace.evaluation.crossfit import Scored
+from spectrace.evaluation.fusion import branch_logits, joined
 from spectrace.learning.saving import save_onnx
 
 _NO_TRACES = "camera"
@@ -114,6 +118,49 @@ def fuse(
     output.parent.mkdir(parents=True, exist_ok=True)
     save_onnx(merged, output)
     return card
+
+
+def out_of_fold_logits(
+    folds: Iterable[tuple[Sequence[str | Path], Manifest]],
+    conditions: Sequence[str],
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+    visit: Callable[[], object] | None = None,
+) -> Scored:
+    """Logits of branches on pictures that they were not trained on, to fit a fusion's weights to.
+
+    Training scores would favour the branch that knows its pictures by heart. So every fold has branches of
+    its own, trained without the fold's generators, and these score the fold's pictures.
+
+    Args:
+        folds: the branches' models, in the same order in every fold, and the fold's pictures. One fold is
+            enough where one set of branches knows none of the pictures.
+        conditions: as for :func:`.branch_logits`; the rest, too.
+        seed: of the conditions' chance.
+        workers: pictures at a time; None takes one a processor.
+        visit: called after each picture, for progress.
+
+    Returns:
+        Logits [n, B] for :func:`.fit_branches`.
+
+    Raises:
+        UsageError, ModelError, ManifestError: as :func:`fuse` and :func:`.branch_logits`; also folds with
+            different numbers of branches, or no fold.
+    """
+    sets = list(folds)
+    if len({len(models) for models, _ in sets}) != 1:
+        raise UsageError(f"branches in {len(sets)} folds: wanted at least one fold, and as many in each")
+    parts = []
+    with TemporaryDirectory() as folder:
+        for number, (models, rows) in enumerate(sets):
+            path = Path(folder) / f"{number}.onnx"
+            names = [str(place) for place in range(len(models))]
+            fuse(models, [1.0] * len(models), [0.0] * len(models), 0.0, path, names=names)
+            parts.append(
+                branch_logits(Model(path), rows, conditions, seed=seed, workers=workers, visit=visit)
+            )
+    return joined(parts)
 
 
 @dataclass(frozen=True)
