@@ -154,7 +154,6 @@ def run_study(settings: Settings, context: Context) -> Result:
             "points": points,
             "holds_to": hold_to(points),
         }
-        context.progress.say(f"{ladder.title}: holds to {found[ladder.name]['holds_to']}")
     upscaled = observed[len(observed) - len(settings.upscales) :]
     return {
         "manifest_digest": pictures.digest(),

@@ -84,9 +84,8 @@ def tables(
     * ``reversed``: of the re-encoded pictures, those that went from camera to generated or back.
     * ``wavered``: of the re-encoded pictures, those that went to inconclusive or came from there.
     * ``lost``: of the re-encoded pictures that had been decided, those with another verdict afterwards.
-    * ``unsteady``: of the same, those whose score alone gives another verdict afterwards. A check may take the
-      second verdict back as well, which ``lost`` counts and this does not: it says how fragile the verdicts
-      are that the checks let through.
+    * ``unsteady``: of the same, those whose score alone gives another verdict afterwards: how fragile the
+      verdicts are that the checks let through. ``lost`` counts also those that a check takes back afterwards.
     * ``saved``: the first set's ``unsteady`` less this one's; ``given_up``: the same for ``decided``; with
       intervals of the differences.
 
