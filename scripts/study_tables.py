@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from spectrace.evaluation.figures import FIGURES
+from spectrace.evaluation.results import Estimate
+from spectrace.evaluation.tables import cell as estimate_cell
 
 
 def _bounds(cell: dict[str, float], form: str = ".3f") -> str:
@@ -479,6 +481,112 @@ def _calibration(path: Path) -> str:
     return "\n\n".join(parts)
 
 
+def _operating_limits(path: Path) -> str:
+    """Every strength of every treatment, where the rule ends, and the limits that follow."""
+    result = json.loads(path.read_text("utf-8"))["result"]
+    names = ("false_alarm_rate", "miss_rate", "auroc", "accuracy_of_decided", "decided")
+    headings = [FIGURES[name].title for name in names]
+    headings.insert(3, "AUROC of the same, untouched")
+    lines = [
+        "| treatment | strength | real + generated | " + " | ".join(headings) + " | within |",
+        "|---|---:|---:|" + "---:|" * len(headings) + "---|",
+    ]
+    for ladder in result["ladders"]:
+        within = ladder["holds_to"] is not None
+        for point in ladder["points"]:
+            cells = [
+                estimate_cell(Estimate(**point["figures"][name]), FIGURES[name].percent) for name in names
+            ]
+            cells.insert(3, estimate_cell(Estimate(point["untouched"]["auroc"]["value"])))
+            lines.append(
+                f"| {ladder['title']} | {point['strength']:g} | {point['real']} + {point['generated']} | "
+                f"{' | '.join(cells)} | {'yes' if within else 'no'} |"
+            )
+            within = within and point["strength"] != ladder["holds_to"]
+    limits = result["limits"]
+    bound = "upper end of the interval" if result["bound"] == "high" else "value"
+    scales = ", ".join(f"{kernel} {_or_nowhere(scale)}" for kernel, scale in limits["min_scale"].items())
+    real, generated = (result["pictures"][label] for label in ("real", "generated"))
+    return "\n".join(
+        [
+            f"Model {result['model']}: {real['pictures']} real pictures of {real['sources']} sources, "
+            f"{generated['pictures']} generated ones of {generated['sources']}.",
+            "",
+            *lines,
+            "",
+            f"Allowed: {100 * result['allowed_rate']:.3g} % false alarms ({bound}), stated are "
+            f"{100 * result['stated_rate']:.3g} %. Limits that follow: shortest side "
+            f"{_or_nowhere(limits['min_side'])}, JPEG quality {_or_nowhere(limits['min_jpeg_quality'])}; "
+            f"strongest downscale: {scales}.",
+        ]
+    )
+
+
+def _or_nowhere(limit: float | None) -> str:
+    return "holds nowhere" if limit is None else f"{limit:g}"
+
+
+def _operating_limits_stand_ins(path: Path) -> str:
+    """What traits of the pixels tell of upscaling, and of errors."""
+    rows = json.loads(path.read_text("utf-8"))["result"]["stand_ins"]
+    lines = ["| trait | tells | cases | others | AUROC |", "|---|---|---:|---:|---:|"]
+    for row in rows:
+        auroc = estimate_cell(Estimate(row["value"], row["low"], row["high"]))
+        lines.append(f"| `{row['trait']}` | {row['question']} | {row['cases']} | {row['others']} | {auroc} |")
+    return "\n".join(lines)
+
+
+def _steadiness(path: Path) -> str:
+    """Sets of checks, all conditions together; then by condition; then by re-encoding."""
+    result = json.loads(path.read_text("utf-8"))["result"]
+    titles = {
+        "decided": "decided",
+        "wrong": "wrong, of the decided",
+        "reversed": "camera to generated or back",
+        "wavered": "to or from inconclusive",
+        "lost": "another verdict, of the decided",
+        "unsteady": "score gives another verdict, of the decided",
+        "saved": "fewer of these than without checks (points)",
+        "given_up": "fewer decided than without checks (points)",
+    }
+    real, generated = (result["pictures"][label] for label in ("real", "generated"))
+    overall = ["| checks | " + " | ".join(titles.values()) + " |", "|---|" + "---:|" * len(titles)]
+    short = ("decided", "wrong", "reversed", "unsteady")
+    by_condition = [
+        "| pictures | checks | " + " | ".join(titles[name] for name in short) + " |",
+        "|---|---|" + "---:|" * len(short),
+    ]
+    by_reencoding = [
+        "| score gives another verdict after | " + " | ".join(result["reencodings"]) + " |",
+        "|---|" + "---:|" * len(result["reencodings"]),
+    ]
+    for number, condition in enumerate(result["conditions"]):
+        shown = condition.replace("identity", "untouched").replace("|", "\\|")
+        by_condition += [
+            f"| {shown} | {_checks(one)} | {_shares(one['by_condition'][number], short)} |"
+            for one in result["sets"]
+        ]
+    for one in result["sets"]:
+        overall.append(f"| {_checks(one)} | {_shares(one['by_condition'][-1], titles)} |")
+        cells = [_shares(row, ["unsteady"]) for row in one["by_reencoding"]]
+        by_reencoding.append(f"| {_checks(one)} | {' | '.join(cells)} |")
+    head = (
+        f"Model {result['model']}: {real['pictures']} real pictures of {real['sources']} sources, "
+        f"{generated['pictures']} generated ones of {generated['sources']}; {result['outside_of_limits']} "
+        "pictures under a condition are outside of the model's limits and left out."
+    )
+    return "\n\n".join([head, *("\n".join(lines) for lines in (overall, by_condition, by_reencoding))])
+
+
+def _checks(one: dict[str, Any]) -> str:
+    name = ", ".join(one["checks"]) or "none"
+    return f"**{name}** (the card's)" if one["of_the_card"] else name
+
+
+def _shares(row: dict[str, Any], names: Iterable[str]) -> str:
+    return " | ".join(estimate_cell(Estimate(**row["figures"][name]), percent=True) for name in names)
+
+
 TABLES: dict[str, Callable[[Path], str]] = {
     "patch-depth": _patch_depth,
     "left-half": _left_half,
@@ -503,5 +611,8 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "robustness-maps": _robustness_maps,
     "baselines": _baselines,
     "calibration": _calibration,
+    "operating-limits": _operating_limits,
+    "operating-limits-stand-ins": _operating_limits_stand_ins,
+    "steadiness": _steadiness,
 }
 """By the kind that a document's marker names."""
