@@ -210,15 +210,8 @@ def fusion_model(
 
     def make(**card_fields: object) -> Path:
         path = tmp_path / "fusion.onnx"
-        fuse(
-            [toy_model(), patch_model()],
-            [0.5, 2.0],
-            [10.0, 1.0],
-            0.25,
-            path,
-            families=family_model(),
-            **card_fields,
-        )
+        fields = {"families": family_model(), **card_fields}
+        fuse([toy_model(), patch_model()], [0.5, 2.0], [10.0, 1.0], 0.25, path, **fields)  # type: ignore[arg-type]
         return path
 
     return make

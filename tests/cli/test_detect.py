@@ -98,6 +98,29 @@ def test_formats_agree(spectrace, model, folder, tmp_path):
             assert parquet.read_table(written)["score"].to_pylist() == [row["score"] for row in lines]
 
 
+def test_rows_of_a_fusion(spectrace, fusion_model, folder, tmp_path):
+    from pyarrow import parquet
+
+    model = fusion_model(thresholds=Thresholds(generated=-1e6, camera=-2e6))
+    bright = folder / "bright.png"
+    (row,) = json.loads(spectrace("detect", bright, "--model", model, "--json").out)
+    assert set(row["branches"]) == {"toy", "patches"}
+    assert (row["family"], row["family_probability"]) == ("gan-lattice", 1.0)
+    for suffix in ("csv", "parquet"):
+        written = tmp_path / f"rows.{suffix}"
+        spectrace("detect", bright, folder / "text.jpg", "--model", model, "--output", written)
+        if suffix == "csv":
+            found, broken = csv.DictReader(io.StringIO(written.read_text()))
+        else:
+            found, broken = parquet.read_table(written).to_pylist()
+        assert json.loads(found["branches"]) == row["branches"]
+        assert (found["family"], float(found["family_probability"])) == ("gan-lattice", 1.0)
+        assert not broken["branches"]
+        assert not broken["family"]
+    lines = spectrace("detect", bright, "--model", model).out.splitlines()
+    assert lines[2].strip() == "traces resemble those of GANs, which upsample on a lattice (over 99 %)"
+
+
 def test_table_for_people(spectrace, model, folder):
     result = spectrace("detect", folder / "bright.png", folder / "sub", "--model", model)
     assert result.out.splitlines()[0].split() == ["verdict", "score", "p(gen.)", "picture"]

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spectrace.detectors.card import Branch
 from spectrace.detectors.detection import Detection
 from spectrace.explain.report import ReportEntry, entry, error_entry, report
 from spectrace.images.decode import decode
@@ -179,6 +180,36 @@ def test_provenance_is_shown_with_its_meaning(make, photographs, card):
         assert words in text, words
 
 
+def test_branches_of_a_fusion_and_the_family_of_traces(make, photographs, card):
+    import msgspec
+
+    picture_of, detection_of = make
+    picture = picture_of(photographs["coffee"])
+    branches = [
+        Branch("spectrum", "The spectrum", "frequency", weight=0.5, mean=0.0),
+        Branch("patches", "Small patches", "patch", weight=2.0, mean=1.0),
+    ]
+    found = detection_of(
+        picture,
+        4.0,
+        "generated",
+        branches={"spectrum": -1.0, "patches": 4.0},
+        family="latent-decoder",
+        family_probability=0.71,
+    )
+    page = Page(report([entry(picture, found)], msgspec.structs.replace(card, branches=branches)))
+    for words in (
+        "What each branch adds to the score",
+        "The spectrum −1.00",
+        "Small patches +4.00",
+        "traces resemble those of latent decoders, as diffusion models have (71 %)",
+        "Fusion of The spectrum (weight 0.5); Small patches (weight 2)",
+    ):
+        assert words in page.text, words
+    bars = [(one["class"], one["x"], one["width"]) for one in page.all("rect") if "class" in one][-2:]
+    assert bars == [("camera", "37.5%", "12.5%"), ("generated", "50.0%", "50.0%")]
+
+
 # --- self-contained, and safe against its own contents ----------------------------------------------
 
 
@@ -215,7 +246,13 @@ def hostile_page(make, photographs, card, text: str) -> str:
         notes=[text],
     )
     card = msgspec.structs.replace(
-        card, title=text, description=text, licence=text, stability=[text], results={text: {text: text}}
+        card,
+        title=text,
+        description=text,
+        licence=text,
+        stability=[text],
+        results={text: {text: text}},
+        branches=[Branch(text, text, text, weight=1.0, mean=0.0)],
     )
     found = detection_of(
         picture,
@@ -224,6 +261,9 @@ def hostile_page(make, photographs, card, text: str) -> str:
         path=f"folder {text}/name {text}",
         reasons=[f"code{text}: {text}"],
         provenance=said,
+        branches={text: 1.5, f"other {text}": -1.5},
+        family=text,
+        family_probability=0.6,
     )
     return report(
         [entry(picture, found), error_entry(Detection(path=text, model="demo@3", error=text))], card

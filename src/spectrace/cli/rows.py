@@ -14,6 +14,7 @@ import click
 
 from spectrace.detectors.detection import Detection
 from spectrace.errors import MissingDependencyError, UsageError
+from spectrace.explain.wording import resemblance
 from spectrace.images.video_formats import split_frame_path
 
 _COLOURS = {"generated": "red", "camera": "green", "inconclusive": "yellow"}
@@ -46,7 +47,10 @@ class _Table(RowWriter):
         probability = "" if detection.probability is None else f"{detection.probability:.0%}"
         verdict = detection.verdict.value if detection.verdict else ""
         if split_frame_path(detection.path or "") is None:
-            reasons = "".join(f"\n{'':32}{reason}" for reason in detection.reasons)
+            lines = list(detection.reasons)
+            if detection.family is not None and detection.family_probability is not None:
+                lines.append(printable(resemblance(detection.family, detection.family_probability)))
+            reasons = "".join(f"\n{'':32}{line}" for line in lines)
         else:
             # A clip has many frames: their reasons in short, the clip's own in full.
             codes = ", ".join(reason.partition(":")[0] for reason in detection.reasons)

@@ -171,6 +171,7 @@ def detect_clip(
         verdict=judged.verdict,
         reasons=judged.reasons,
         tiles=sum(row.tiles for row in readable),
+        branches=_median_shares(readable),
         provenance=provenance,
     )
 
@@ -204,6 +205,12 @@ def _examine(
         return detection
 
     return in_order(look, sample, workers)
+
+
+def _median_shares(frames: Sequence[Detection]) -> dict[str, float]:
+    """What each branch of a fusion adds in the middle one of the frames; the medians need not add up."""
+    shares = [frame.branches for frame in frames if frame.branches]
+    return {name: median(one[name] for one in shares) for name in (shares[0] if shares else ())}
 
 
 def _facts(clip: Clip) -> Facts:

@@ -43,6 +43,7 @@ def clip_entry(detection: Detection, frames: Sequence[ReportEntry]) -> ReportEnt
         tiles=detection.tiles,
         patches=sum(frame.patches for frame in readable),
         covered=sum(frame.covered for frame in readable) / max(1, len(readable)),
+        branches=tuple(detection.branches.items()),
         facts=tuple(facts),
         claims=None if provenance is None else tuple(claim_rows(provenance)),
         notes=() if provenance is None else tuple(clean(note, _LINE_LIMIT) for note in provenance.notes),

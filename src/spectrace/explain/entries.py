@@ -17,6 +17,7 @@ from PIL import Image
 
 from spectrace.detectors.detection import Detection, Evidence
 from spectrace.explain.heatmap import scores_at, tint
+from spectrace.explain.wording import resemblance
 from spectrace.images.decode import Picture
 from spectrace.images.facts import Facts
 from spectrace.provenance import Provenance
@@ -78,6 +79,8 @@ class ReportEntry:
         tiles: how many regions were scored: tiles, or the picture itself.
         patches: how many patches were scored in them.
         covered: share of the picture's pixels that lie in a scored region, 0..1.
+        branches: (name, what it adds to the score) of a fusion's branches.
+        resemblance: which generators' traces the picture's resemble, in words.
         facts: (name, value) rows about the file.
         claims: (name, value) rows of what the file says about itself; None when there was no file.
         notes: remarks on these claims.
@@ -98,6 +101,8 @@ class ReportEntry:
     tiles: int = 0
     patches: int = 0
     covered: float = 0.0
+    branches: tuple[tuple[str, float], ...] = ()
+    resemblance: str | None = None
     facts: tuple[tuple[str, str], ...] = ()
     claims: tuple[tuple[str, str], ...] | None = None
     notes: tuple[str, ...] = ()
@@ -152,6 +157,8 @@ def entry(picture: Picture, detection: Detection, *, side: int = SIDE) -> Report
         tiles=detection.tiles,
         patches=0 if evidence is None else evidence.logits.size,
         covered=covered,
+        branches=tuple(detection.branches.items()),
+        resemblance=_resemblance(detection),
         facts=tuple(fact_rows(picture.facts)),
         claims=None if provenance is None else tuple(claim_rows(provenance)),
         notes=() if provenance is None else tuple(clean(note, _LINE_LIMIT) for note in provenance.notes),
@@ -240,6 +247,12 @@ def _place(detection: Detection) -> tuple[str, str]:
     path = (detection.path or "").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     folder, name = os.path.split(path)
     return clean(folder, _NAME_LIMIT), clean(name, _NAME_LIMIT) or "picture without a name"
+
+
+def _resemblance(detection: Detection) -> str | None:
+    if detection.family is None or detection.family_probability is None:
+        return None
+    return clean(resemblance(detection.family, detection.family_probability), _LINE_LIMIT)
 
 
 def _reason(reason: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from spectrace.detectors.card import Card
 from spectrace.explain.entries import ReportEntry, entry, error_entry
 from spectrace.explain.heatmap import LIMIT, tint
 from spectrace.explain.page import template
-from spectrace.explain.scale import Scale, scale_of
+from spectrace.explain.scale import Scale, bars_of, scale_of
 from spectrace.explain.wording import (
     PEAK_KINDS,
     REASON_MEANINGS,
@@ -68,6 +68,7 @@ def report(entries: Sequence[ReportEntry], card: Card, *, made: datetime | None 
         card=card,
         results=result_rows(card.results),
         scale=lambda score: _scale(score, card),
+        bars=lambda shares: bars_of(shares, card.branches),
         meaning=lambda verdict: meaning(verdict, card),
         titles=VERDICT_TITLES,
         peak_kinds=PEAK_KINDS,

@@ -1,13 +1,15 @@
-"""The line on which a report marks a score between the card's two thresholds."""
+"""The line on which a report marks a score between the card's two thresholds, and bars of what adds to it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spectrace.detectors.card import Thresholds
+from spectrace.detectors.card import Branch, Thresholds
 
 _SHORTEST, _LONGEST, _MARGIN = 6.0, 24.0, 3.0
 _NARROW = 23.0
+_SMALLEST_REACH = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +71,49 @@ def scale_of(score: float, thresholds: Thresholds) -> Scale:
     )
     anchor = "start" if mark < 12.0 else "end" if mark > 88.0 else "middle"
     return Scale(zones=zones, camera=camera, generated=generated, mark=mark, anchor=anchor)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What one branch of a fusion adds to a score, in per cent of the longest bar's room; 50 is nothing.
+
+    Attributes:
+        title: of the branch.
+        share: what it adds, in units of the score.
+        verdict: which side it speaks for: ``camera`` or ``generated``.
+        start: where the bar begins.
+        width: how long it is.
+    """
+
+    title: str
+    share: float
+    verdict: str
+    start: float
+    width: float
+
+
+def bars_of(shares: Sequence[tuple[str, float]], branches: Sequence[Branch]) -> list[Bar]:
+    """Lay out the shares of branches: nothing in the middle, the largest up to an end, camera to the left.
+
+    Args:
+        shares: (name of the branch, what it adds to the score).
+        branches: of the card, for their titles.
+
+    Example:
+        >>> [bar] = bars_of([("a", -2.0)], [Branch("a", "Branch A", "patch", weight=1.0, mean=0.0)])
+        >>> bar.title, bar.verdict, bar.start, bar.width
+        ('Branch A', 'camera', 0.0, 50.0)
+    """
+    titles = {branch.name: branch.title for branch in branches}
+    # Shares that are all tiny shall look tiny.
+    reach = max([_SMALLEST_REACH, *(abs(share) for _, share in shares)])
+    return [
+        Bar(
+            title=titles.get(name) or name,
+            share=share,
+            verdict="camera" if share < 0.0 else "generated",
+            start=50.0 + min(0.0, 50.0 * share / reach),
+            width=50.0 * abs(share) / reach,
+        )
+        for name, share in shares
+    ]
