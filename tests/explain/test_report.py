@@ -200,8 +200,8 @@ def test_branches_of_a_fusion_and_the_family_of_traces(make, photographs, card):
     page = Page(report([entry(picture, found)], msgspec.structs.replace(card, branches=branches)))
     for words in (
         "What each branch adds to the score",
-        "The spectrum −1.00",
-        "Small patches +4.00",
+        "The spectrum spectrum −1.00",
+        "Small patches patches +4.00",
         "traces resemble those of latent decoders, as diffusion models have (71 %)",
         "Fusion of The spectrum (weight 0.5); Small patches (weight 2)",
     ):

@@ -78,6 +78,7 @@ class Bar:
     """What one branch of a fusion adds to a score, in per cent of the longest bar's room; 50 is nothing.
 
     Attributes:
+        name: of the branch.
         title: of the branch.
         share: what it adds, in units of the score.
         verdict: which side it speaks for: ``camera`` or ``generated``.
@@ -85,6 +86,7 @@ class Bar:
         width: how long it is.
     """
 
+    name: str
     title: str
     share: float
     verdict: str
@@ -109,6 +111,7 @@ def bars_of(shares: Sequence[tuple[str, float]], branches: Sequence[Branch]) -> 
     reach = max([_SMALLEST_REACH, *(abs(share) for _, share in shares)])
     return [
         Bar(
+            name=name,
             title=titles.get(name) or name,
             share=share,
             verdict="camera" if share < 0.0 else "generated",
