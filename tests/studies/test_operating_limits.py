@@ -16,7 +16,7 @@ from spectrace.corpora.manifest import Manifest, Row
 from spectrace.detectors.card import OperatingLimits, Thresholds
 from spectrace.errors import UsageError
 from spectrace.evaluation.summaries import Observation
-from spectrace.studies.operating_limits import Settings, centre_square, run_study, scaled_to
+from spectrace.studies.operating_limits import Settings, centre_square, limits_of, run_study, scaled_to
 from spectrace.studies.operating_limits_figure import figure
 from spectrace.studies.operating_limits_rule import (
     CROP,
@@ -25,7 +25,6 @@ from spectrace.studies.operating_limits_rule import (
     Rule,
     found_limits,
     hold_to,
-    limits_of,
     measured,
 )
 from spectrace.studies.operating_limits_stand_ins import QUESTIONS, predictions

@@ -8,9 +8,9 @@ what is looked for, and its stability checks, which only take verdicts back, are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -172,6 +172,29 @@ def run_study(settings: Settings, context: Context) -> Result:
             resamples=settings.resamples,
         ),
     }
+
+
+def limits_of(result: Mapping[str, Any]) -> OperatingLimits:
+    """The limits for a card.
+
+    Args:
+        result: of the study, ``result`` in its results file.
+
+    Raises:
+        UsageError: a limit that the rule holds nowhere for.
+
+    Example:
+        >>> limits_of({"model": "demo@1", "limits": {"min_side": 160, "min_jpeg_quality": 60}})
+        OperatingLimits(min_side=160, min_jpeg_quality=60)
+    """
+    limits = result["limits"]
+    for name in ("min_side", "min_jpeg_quality"):
+        if limits[name] is None:
+            raise UsageError(
+                f"no {name} of {result['model']}: its false alarms or its AUROC fail the rule at the mildest "
+                "strength already; calibrate it at a lower rate, or measure on more pictures"
+            )
+    return OperatingLimits(min_side=limits["min_side"], min_jpeg_quality=limits["min_jpeg_quality"])
 
 
 def ladders_of(settings: Settings) -> list[Ladder]:

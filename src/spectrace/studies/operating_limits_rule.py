@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from spectrace.detectors.card import OperatingLimits
-from spectrace.errors import UsageError
 from spectrace.evaluation.results import Comparison, Estimate
 from spectrace.evaluation.summaries import Observation, compare
 from spectrace.studies.registry import Result
@@ -115,29 +113,6 @@ def found_limits(ladders: Mapping[str, Result]) -> Result:
             if name.startswith(DOWNSCALE)
         },
     }
-
-
-def limits_of(result: Mapping[str, Any]) -> OperatingLimits:
-    """The limits for a card.
-
-    Args:
-        result: of the study, ``result`` in its results file.
-
-    Raises:
-        UsageError: a limit that the rule holds nowhere for.
-
-    Example:
-        >>> limits_of({"model": "demo@1", "limits": {"min_side": 160, "min_jpeg_quality": 60}})
-        OperatingLimits(min_side=160, min_jpeg_quality=60)
-    """
-    limits = result["limits"]
-    for name in ("min_side", "min_jpeg_quality"):
-        if limits[name] is None:
-            raise UsageError(
-                f"no {name} of {result['model']}: its false alarms or its AUROC fail the rule at the mildest "
-                "strength already; calibrate it at a lower rate, or measure on more pictures"
-            )
-    return OperatingLimits(min_side=limits["min_side"], min_jpeg_quality=limits["min_jpeg_quality"])
 
 
 def _plain(comparison: Comparison) -> Result:
