@@ -18,7 +18,7 @@ from spectrace.scan.items import Item
 
 # Small at first, so that a small collection still keeps every worker busy; then few files of results.
 SMALLEST, LARGEST = 32, 1000
-_SHARE = 64
+_SHARE = 32
 _PATIENCE = 5.0  # seconds: a slow network must not hold up the end
 
 _TABLES = """

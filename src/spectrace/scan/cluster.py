@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import tempfile
 from collections.abc import Iterator
 from itertools import islice
@@ -24,6 +25,7 @@ from spectrace.scan.items import Item
 from spectrace.scan.scoring import Deliver, Scoring, score_batch
 
 _WINDOW = 1000  # chunks of one data set: their items are in memory
+_RETRIES = 3
 
 
 def run(
@@ -47,6 +49,8 @@ def run(
         MissingDependencyError: Ray is not installed.
         SpectraceError: the job failed; what was delivered stays.
     """
+    # What its C++ part prints is for its own developers; it reads this when it is loaded.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray  # noqa: PLC0415  (optional, and slow to start)
         import ray.data  # noqa: PLC0415
@@ -56,8 +60,9 @@ def run(
     first = next(chunks, None)
     if first is None:
         return
-    ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
+    ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
     try:
         unit = "GPU" if scoring.gpu else "CPU"
         most = workers or max(int(ray.cluster_resources().get(unit, 0)), 1)
@@ -73,9 +78,12 @@ def run(
                 _Scorer,
                 fn_constructor_args=(scoring, model, known),
                 batch_size=1,
-                concurrency=(1, most) if most > 1 else 1,
+                compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
                 num_cpus=1,
                 num_gpus=1 if scoring.gpu else None,
+                # A picture that no actor survives must end the job, not keep it for ever.
+                max_restarts=_RETRIES,
+                max_task_retries=_RETRIES,
             )
             for row in scored.iter_rows():
                 deliver(window[row["chunk"]], 0, json.loads(row["rows"]))

@@ -132,8 +132,8 @@ def scan(
             job.close()
         if job.was_complete and lister.added:
             on_note(
-                f"new since {out} was begun, and scored too: {lister.added:,}. The others keep their rows; to "
-                f"score all again, name another --out or delete {out}"
+                f"new since {out} was begun, and scored too: {lister.added:,}. The others keep their rows; "
+                f"to score all again, name another --out or delete {out}"
             )
         summary = summarise(folder)
         shown = thumbnails(folder, summary.strongest)
