@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Protocol
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from spectrace.web.refusals import busy
+from spectrace.web.refusals import RefusedError, busy
 from spectrace.web.settings import Settings
 
 HEADERS = {
@@ -22,6 +23,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _UNKNOWN = "unknown"
+_log = logging.getLogger(__name__)
 
 
 class Counter(Protocol):
@@ -62,6 +64,11 @@ class Guard:
                 await refusal.response()(scope, exchange.receive, exchange.send)
             else:
                 await self._app(scope, exchange.receive, exchange.send)
+        except Exception:
+            _log.exception("a request could not be answered")
+            if not exchange.begun:
+                refusal = RefusedError(500, "internal", "a fault of the server: its log says more")
+                await refusal.response()(scope, exchange.receive, exchange.send)
         finally:
             self._open -= counted
             route = getattr(scope.get("route"), "path", _UNKNOWN)
@@ -80,6 +87,7 @@ class _Exchange:
         # A client that waits to be told to go on sends nothing before it has its answer.
         self._waits = headers.get(b"expect", b"").lower() == b"100-continue"
         self.status = 500
+        self.begun = False
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -89,7 +97,7 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.begun, self.status = True, message["status"]
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)

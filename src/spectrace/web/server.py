@@ -63,13 +63,12 @@ def listen(host: str, port: int) -> Iterator[Door]:
         yield Door(listening, f"http://{shown}:{port}/", loopback)
 
 
-def serve(app: ASGIApp, listening: socket.socket, *, seconds: float) -> None:
-    """Serve until SIGINT or SIGTERM, then answer the requests at hand.
+def server_of(app: ASGIApp, *, seconds: float) -> uvicorn.Server:
+    """A server that ends well: told to, it answers the requests at hand first.
 
     Args:
         app: the application.
-        listening: a socket that listens.
-        seconds: that requests at hand have left to end.
+        seconds: that requests at hand have left then.
     """
     config = uvicorn.Config(
         app,
@@ -82,10 +81,21 @@ def serve(app: ASGIApp, listening: socket.socket, *, seconds: float) -> None:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(seconds),
     )
+    return uvicorn.Server(config)
+
+
+def serve(app: ASGIApp, listening: socket.socket, *, seconds: float) -> None:
+    """Serve until SIGINT or SIGTERM, in the main thread.
+
+    Args:
+        app: the application.
+        listening: a socket that listens.
+        seconds: that requests at hand have left to end.
+    """
     # When it has ended well uvicorn raises the signal again, to end the process by it.
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        server_of(app, seconds=seconds).run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:

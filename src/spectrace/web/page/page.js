@@ -246,6 +246,7 @@ function layers(article, evidence, scored) {
   const follow = () => {
     over.style.opacity = slider.value / 100;
     find("opacity-text").textContent = `${slider.value} %`;
+    slider.setAttribute("aria-valuetext", `${slider.value} %`);
   };
   slider.addEventListener("input", follow);
   follow();

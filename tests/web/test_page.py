@@ -1,0 +1,312 @@
+"""The page in a real browser: Debian's Chromium, through Playwright."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spectrace.detectors.card import Thresholds
+from spectrace.detectors.detector import Detector
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+DROP = """([name, text]) => {
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const carried = new DataTransfer();
+  carried.items.add(new File([bytes], name));
+  window.dispatchEvent(new %s("%s", { bubbles: true, cancelable: true, %s: carried }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not here: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox does not run as root.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """``visit(client, width=1280, height=900, **options) -> page``; fails on anything said in the console."""
+    contexts, said = [], []
+
+    def open_page(client, width=1280, height=900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda message: said.append(message.text))
+        page.on("request", lambda request: asked.append(request.url))
+        asked: list[str] = []
+        page.asked = asked
+        page.goto(str(client.base_url))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    # Chromium itself notes every refusal of the server.
+    assert [line for line in said if not line.startswith("Failed to load resource")] == []
+
+
+@pytest.fixture
+def toy(serve, toy_model):
+    """Of a server whose scores are the pictures' brightness less 128."""
+    return serve(toy_model(thresholds=Thresholds(generated=10, camera=-10)))
+
+
+@pytest.fixture
+def pictures(tmp_path, photographs):
+    """Files of a bright, a dark and a middling picture, and of none."""
+    levels = {"bright": 200, "dark": 20, "middling": 128}
+    for name, level in levels.items():
+        Image.fromarray(np.full((64, 80, 3), level, np.uint8)).save(tmp_path / f"{name}.png")
+    (tmp_path / "broken.jpg").write_bytes(b"nothing")
+    return {name: tmp_path / f"{name}.png" for name in levels} | {"broken": tmp_path / "broken.jpg"}
+
+
+def settled(page, count):
+    """Waits until as many pictures are looked at."""
+    page.get_by_role("status").filter(has_text=f"All {count}" if count > 1 else ":").wait_for()
+
+
+def pick(page, *paths: Path):
+    page.get_by_label("Choose pictures").set_input_files([str(path) for path in paths])
+
+
+def let_go(page, path: Path, *, pasted=False):
+    kind = ("ClipboardEvent", "paste", "clipboardData") if pasted else ("DragEvent", "drop", "dataTransfer")
+    page.evaluate(DROP % kind, [path.name, base64.b64encode(path.read_bytes()).decode()])
+
+
+def test_a_dropped_picture_gets_its_verdict_with_the_evidence(client, visit, photograph_paths, tmp_path):
+    path = photograph_paths["chelsea"]
+    row = Detector.load().detect(path)
+    page = visit(client)
+    let_go(page, path)
+    settled(page, 1)
+    shown = page.get_by_role("article")
+    assert shown.get_by_role("heading", level=2).inner_text() == "chelsea.png"
+    assert shown.locator(".badge").inner_text() == row.verdict.value.capitalize()
+    assert shown.get_by_role("img", name=re.compile("^Score [+−]")).count() == 1
+    assert "as likely from" in shown.inner_text()
+    for heading in (
+        "Where the score comes from",
+        "Log spectrum",
+        "The file",
+        "What the file says about itself",
+    ):
+        assert shown.get_by_role("heading", name=heading, exact=True).is_visible()
+    assert "PENTAX K100D" in shown.inner_text()
+    for reason in row.reasons:
+        assert f"({reason.partition(':')[0]})" in shown.inner_text()
+    for image in shown.locator("img").all():
+        assert image.evaluate("image => image.naturalWidth") > 100
+    page.screenshot(path=tmp_path / "page.png")
+    assert np.ptp(np.asarray(Image.open(tmp_path / "page.png").convert("L"))) > 100
+
+
+def test_the_slider_changes_the_heatmap_by_mouse_and_keys(toy, visit, pictures):
+    page = visit(toy)
+    pick(page, pictures["bright"])
+    settled(page, 1)
+    slider, over = page.get_by_label("Heatmap"), page.locator(".layers .over")
+
+    def colour():
+        shot = page.locator(".layers").screenshot()
+        return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).reshape(-1, 3).mean(axis=0)
+
+    page.emulate_media(reduced_motion="reduce")
+    slider.fill("0")
+    assert over.evaluate("image => image.style.opacity") == "0"
+    np.testing.assert_allclose(colour(), 200, atol=3)
+    slider.fill("100")
+    red, _, blue = colour()
+    assert red > blue + 50  # orange: it speaks for a generator
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    assert over.evaluate("image => image.style.opacity") == "0.99"
+    assert page.locator("#opacity-text").inner_text() == slider.get_attribute("aria-valuetext") == "99 %"
+
+
+def test_several_pictures_are_a_gallery(toy, visit, pictures):
+    page = visit(toy)
+    pick(page, *pictures.values())
+    settled(page, 4)
+    status = page.get_by_role("status").inner_text()
+    assert status == "All 4 looked at: 1 generated, 1 camera, 1 inconclusive, 1 not readable"
+    tiles = page.locator("#tiles button")
+    assert [tile.locator(".badge").inner_text() for tile in tiles.all()] == [
+        "generated", "camera", "inconclusive", "not readable"
+    ]  # fmt: skip
+    shown = page.get_by_role("article")
+    for place, words in (
+        (1, "look like a camera's"),
+        (2, "lies between"),
+        (3, "broken.jpg is not a picture"),
+    ):
+        tiles.nth(place).focus()
+        page.keyboard.press("Enter")
+        assert tiles.nth(place).get_attribute("aria-current") == "true"
+        assert words in shown.inner_text()
+        assert page.evaluate("document.activeElement.id") == "shown"
+    page.get_by_role("button", name="Start over").click()
+    assert tiles.count() == 0
+    assert not shown.is_visible()
+
+
+def test_a_picture_can_be_pasted(toy, visit, pictures):
+    page = visit(toy)
+    let_go(page, pictures["dark"], pasted=True)
+    settled(page, 1)
+    assert page.get_by_role("status").inner_text() == "dark.png: camera"
+
+
+def test_rows_and_report_can_be_downloaded(toy, visit, pictures):
+    page = visit(toy)
+    pick(page, pictures["bright"], pictures["broken"])
+    settled(page, 2)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download JSON").click()
+    bright, broken = json.loads(Path(download.value.path()).read_text())
+    assert (bright["verdict"], bright["score"]) == ("generated", 72.0)
+    assert broken["error"].startswith("broken.jpg is not a picture")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download report").click()
+    assert download.value.suggested_filename == "spectrace-report.html"
+    report = Path(download.value.path()).read_text()
+    assert "bright.png" in report
+    assert "broken.jpg" in report
+
+
+def test_branches_and_family_are_shown_where_rows_have_them(toy, visit, pictures, monkeypatch):
+    from dataclasses import replace
+
+    from spectrace.web import answers
+
+    look = answers.look
+
+    def fused(detector, upload):
+        picture, detection = look(detector, upload)
+        parts = {"branches": {"spectrum": 2.5, "patches": -1.25}}
+        return picture, replace(detection, family="diffusion", family_probability=0.62, **parts)
+
+    monkeypatch.setattr(answers, "look", fused)
+    page = visit(toy)
+    pick(page, pictures["bright"])
+    settled(page, 1)
+    branches = page.locator("table.branches tbody tr").all_inner_texts()
+    assert [row.split() for row in branches] == [["spectrum", "+2.50"], ["patches", "−1.25"]]
+    assert "diffusion (62 % among the families" in page.get_by_role("article").inner_text()
+
+
+def test_a_file_too_large_is_told_without_being_sent(serve, visit, tmp_path):
+    large = tmp_path / "large.png"
+    large.write_bytes(bytes(2**20 + 1))
+    page = visit(serve(file_bytes=2**20))
+    pick(page, large)
+    settled(page, 1)
+    assert "large.png is larger than 1 MiB" in page.get_by_role("article").inner_text()
+    assert not any("/v1/evidence" in address for address in page.asked)
+
+
+def test_names_of_files_are_text_and_never_markup(toy, visit, pictures, tmp_path):
+    hostile = tmp_path / "<img src=x onerror=alert(1)>.png"
+    hostile.write_bytes(pictures["bright"].read_bytes())
+    page = visit(toy)
+    pick(page, hostile, pictures["dark"])
+    settled(page, 2)
+    assert page.get_by_role("article").get_by_role("heading", level=2).inner_text() == hostile.name
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_server_with_a_token_asks_for_it(serve, visit, pictures):
+    page = visit(serve(token="open-sesame"))
+    field = page.get_by_label("Token")
+    for token, answer in (("wrong", "The token is wrong."), ("open-sesame", "")):
+        field.wait_for()
+        assert page.evaluate("document.activeElement.id") == "token"
+        field.fill(token)
+        page.keyboard.press("Enter")
+        page.get_by_role("status").filter(has_text=answer).wait_for(state="attached")
+    field.wait_for(state="hidden")
+    pick(page, pictures["bright"])
+    settled(page, 1)
+    assert page.get_by_role("status").inner_text() == "bright.png: generated"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (375, 812)])
+def test_it_fits_and_can_be_read(client, visit, photograph_paths, width, height, scheme):
+    page = visit(client, width, height, color_scheme=scheme)
+    pick(page, photograph_paths["chelsea"], photograph_paths["flower"])
+    settled(page, 2)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    low = page.evaluate(CONTRAST)
+    assert low == []
+
+
+CONTRAST = """() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const found = channels(getComputedStyle(at).backgroundColor);
+      if (found.length === 3 || found[3] > 0) return found;
+    }
+  };
+  const low = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || !node.checkVisibility() || node.closest("svg, template")) continue;
+    const [above, below] = [getComputedStyle(node).color, null].map((c) => light(c ? channels(c) : ground(node)));
+    const ratio = (Math.max(above, below) + 0.05) / (Math.min(above, below) + 0.05);
+    if (ratio < 4.5) low.push(`${texts.currentNode.data.trim()}: ${ratio.toFixed(2)}`);
+  }
+  return low;
+}"""
+
+
+def test_every_control_has_a_name_and_can_be_reached_by_tab(toy, visit, pictures):
+    page = visit(toy)
+    pick(page, pictures["bright"], pictures["dark"])
+    settled(page, 2)
+    controls = page.locator("button:visible, input:visible, a:visible")
+    reached = set()
+    page.locator("body").click(position={"x": 1, "y": 1})
+    for _ in range(controls.count() + 2):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.outerHTML.slice(0, 60)"))
+    for control in controls.all():
+        assert control.evaluate("node => node.outerHTML.slice(0, 60)") in reached
+        name = control.evaluate(
+            "node => node.textContent.trim() || node.labels?.[0]?.textContent.trim() || ''"
+        )
+        assert name
+
+
+def test_nothing_is_asked_of_anybody_else(toy, visit, pictures):
+    page = visit(toy)
+    pick(page, pictures["bright"])
+    settled(page, 1)
+    assert all(address.startswith((str(toy.base_url), "data:")) for address in page.asked)

@@ -1,0 +1,42 @@
+"""Who may ask."""
+
+from __future__ import annotations
+
+import pytest
+
+from spectrace.errors import UsageError
+from spectrace.web.settings import Settings
+
+GUARDED = [("POST", f"/v1/{name}") for name in ("detect", "evidence", "heatmap", "spectrum", "report")] + [
+    ("GET", path) for path in ("/v1/models", "/v1/limits", "/metrics")
+]
+
+
+def test_without_the_token_nothing_is_told_but_health_and_the_page(serve):
+    client = serve(token="open sesame")
+    for method, path in GUARDED:
+        for given in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic b3Blbg=="}):
+            answer = client.request(method, path, headers=given)
+            assert answer.status_code == 401, (method, path)
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert answer.json()["code"] == "unauthorised"
+    for path in ("/", "/page.js", "/page.css", "/healthz"):
+        assert client.get(path).status_code == 200
+
+
+def test_with_the_token_all_is_told(serve, grey):
+    client = serve(token="öffne-dich")
+    client.headers = [(b"Authorization", "Bearer öffne-dich".encode())]
+    [row] = client.post("/v1/detect", files={"file": ("a.png", grey(200))}).json()
+    assert row["score"] == 72.0
+    assert client.get("/metrics").status_code == 200
+    assert "öffne-dich" not in client.get("/v1/limits").text
+    assert "öffne-dich" not in repr(Settings(token="öffne-dich"))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"files": 0}, {"waiting": -1}, {"work_seconds": 0}, {"pixels": 0}, {"token": " "}]
+)
+def test_settings_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(UsageError):
+        Settings(**wrong)
