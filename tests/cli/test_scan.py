@@ -347,14 +347,15 @@ def test_parquet_of_pictures_and_addresses(spectrace, model, pictures, tmp_path)
     assert rows_of(out)[0]["path"] == f"file://{pictures}/0/000.jpg"
 
 
-def test_what_is_wrong_with_all_of_it_is_one_line(spectrace, model, pictures, tmp_path):
-    table = tmp_path / "list.csv"
-    table.write_text("path\nnosuch://bucket/a.jpg\n")
+def test_what_is_wrong_with_all_of_it_is_one_line(spectrace, model, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    table = write_table(tmp_path / "list.csv", ["nosuch://bucket/a.jpg"])
     for sources, told in (
         (("nosuch://bucket",), "nosuch://bucket cannot be opened"),
         ((table,), "nosuch://bucket/a.jpg cannot be opened"),
         ((table, "--column", "picture"), "no column picture"),
         ((pictures, "--model", "absent"), "no model 'absent'"),
+        ((pictures, "--gpu"), "has no CUDA"),
     ):
         result = spectrace("scan", "--model", model, *sources, "--out", tmp_path / "out")
         assert (result.code, result.err.count("\n")) == (2, 1)

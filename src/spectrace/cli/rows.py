@@ -6,16 +6,18 @@ import csv
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
+from spectrace.corpora.tables import load_pyarrow
 from spectrace.detectors.detection import Detection
-from spectrace.errors import MissingDependencyError, UsageError
+from spectrace.errors import UsageError
 from spectrace.explain.wording import resemblance
 from spectrace.images.video_formats import split_frame_path
+from spectrace.scan.schema import flat, schema
 
 _COLOURS = {"generated": "red", "camera": "green", "inconclusive": "yellow"}
 _SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
@@ -104,16 +106,9 @@ class _Parquet(RowWriter):
     _GROUP = 10_000
 
     def __init__(self, path: Path) -> None:
-        try:
-            import pyarrow as pa  # noqa: PLC0415  (optional)
-            from pyarrow import parquet  # noqa: PLC0415
-        except ImportError as error:
-            raise MissingDependencyError("Parquet files", "pyarrow", "parquet") from error
-        kinds = dict.fromkeys(("score", "probability", "family_probability"), pa.float64())
-        kinds |= dict.fromkeys(("schema_version", "width", "height", "tiles"), pa.int64())
-        columns = flat(Detection(path=None, model="").to_dict())
-        self._schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
-        self._table_of = pa.Table.from_pylist
+        arrow, parquet = load_pyarrow()
+        self._schema = schema()
+        self._table_of = arrow.Table.from_pylist
         self._writer = parquet.ParquetWriter(path, self._schema)
         self._rows: list[dict[str, Any]] = []
 
@@ -129,20 +124,6 @@ class _Parquet(RowWriter):
     def _write_group(self) -> None:
         self._writer.write_table(self._table_of(self._rows, schema=self._schema))
         self._rows.clear()
-
-
-def flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row whose every value fits a table's cell: reasons joined by ``; ``, what has parts as JSON text.
-
-    Example:
-        >>> flat({"score": 1.5, "reasons": ["a", "b"], "provenance": {"c2pa": True}, "branches": {}})
-        {'score': 1.5, 'reasons': 'a; b', 'provenance': '{"c2pa": true}', 'branches': None}
-    """
-    cells = dict(row)
-    cells["reasons"] = "; ".join(row["reasons"])
-    for name in ("branches", "provenance"):
-        cells[name] = json.dumps(row[name]) if row[name] else None
-    return cells
 
 
 def printable(text: str) -> str:

@@ -37,6 +37,7 @@ _INTERRUPTED = 130
 @click.option(
     "--workers", type=click.IntRange(min=1), help="Processes, or Ray actors at most [one a processor]."
 )
+@click.option("--gpu", is_flag=True, help="Run the network on CUDA devices (needs onnxruntime-gpu).")
 @click.option("--tiles", type=click.IntRange(min=1), help="Score at most this many tiles a picture.")
 @click.option("--dense", is_flag=True, help="Score every tile of every picture.")
 @click.option(
@@ -52,6 +53,7 @@ def command(
     once: bool,
     engine: Engine,
     workers: int | None,
+    gpu: bool,
     tiles: int | None,
     dense: bool,
     max_megapixels: float | None,
@@ -94,6 +96,7 @@ def command(
                 once=once,
                 engine=engine,
                 workers=workers,
+                gpu=gpu,
                 on_progress=step,
                 on_problem=problem,
                 on_note=say,

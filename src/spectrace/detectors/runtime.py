@@ -21,6 +21,7 @@ DEFAULT_MODEL = "frequency"
 _BATCH = 16
 _BLOCK = 512
 _SUFFIX = ".onnx"
+_PROCESSOR, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 def installed_models() -> dict[str, Path]:
@@ -73,9 +74,10 @@ class Model:
         path: the ONNX file.
         threads: threads inside one call. One is best when many pictures are scored at once, as
             :class:`~spectrace.detectors.detector.Detector` does.
+        gpu: run on a CUDA device; needs onnxruntime-gpu.
 
     Raises:
-        ModelError: the file is missing, is not ONNX or holds no card.
+        ModelError: the file is missing, is not ONNX or holds no card; or onnxruntime knows no CUDA device.
 
     Example:
         >>> import numpy as np
@@ -85,9 +87,10 @@ class Model:
         (2, 1, 1)
     """
 
-    def __init__(self, path: str | Path, *, threads: int = 1) -> None:
+    def __init__(self, path: str | Path, *, threads: int = 1, gpu: bool = False) -> None:
         self.path = Path(path)
         self._threads = threads
+        self._provider = _CUDA if gpu else _PROCESSOR
         if not self.path.is_file():
             raise ModelError(f"no model file {self.path}: give the path of an .onnx file")
         # Opened at once, so that a file that is no model is refused before any picture is read.
@@ -96,13 +99,17 @@ class Model:
     def _open(self) -> onnxruntime.InferenceSession:
         import onnxruntime  # noqa: PLC0415  (slow to import: only when a model is used)
 
+        if self._provider not in onnxruntime.get_available_providers():
+            raise ModelError(
+                "this onnxruntime has no CUDA: pip install onnxruntime-gpu, or use the processor"
+            )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            return onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+            return onnxruntime.InferenceSession(str(self.path), options, providers=[self._provider])
         except Exception as error:  # onnxruntime raises its own types, which it does not export
             first_line = str(error).partition("\n")[0]
             raise ModelError(f"{self.path} cannot be loaded as an ONNX model: {first_line}") from error

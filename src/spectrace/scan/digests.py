@@ -7,8 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from spectrace.scan.schema import DUPLICATE_OF
-from spectrace.scan.scoring import Row
+from spectrace.scan.scoring import DUPLICATE_OF, Row
 
 _TABLE = "CREATE TABLE IF NOT EXISTS scored (sha256 BLOB PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID"
 

@@ -19,7 +19,7 @@ from spectrace import __version__
 from spectrace.corpora.tables import load_pyarrow
 from spectrace.errors import UsageError
 from spectrace.scan.schema import flat, schema
-from spectrace.scan.scoring import Row
+from spectrace.scan.scoring import DUPLICATE_OF, Row
 
 _VERSION = 1
 _SETTINGS, _ROWS, _LISTING, _DIGESTS, _LOCK, _PAGE = (
@@ -131,7 +131,7 @@ class ScanFolder:
         arrow, parquet = load_pyarrow()
         name = f"part-{chunk:08d}.parquet"
         unfinished = self.rows / f".{name}"
-        table = arrow.Table.from_pylist([flat(row) for row in rows], schema=schema())
+        table = arrow.Table.from_pylist([flat(row) for row in rows], schema=schema(DUPLICATE_OF))
         with unfinished.open("wb") as file:
             parquet.write_table(table, file, compression="zstd")
             file.flush()

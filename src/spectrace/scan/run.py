@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+import msgspec
+
 from spectrace.detectors.runtime import find_model
 from spectrace.errors import UsageError
 from spectrace.images.decode import Limits
@@ -53,6 +55,7 @@ def scan(
     once: bool = False,
     engine: Engine = "local",
     workers: int | None = None,
+    gpu: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_problem: Callable[[str], None] = lambda line: None,
     on_note: Callable[[str], None] = lambda line: None,
@@ -75,6 +78,7 @@ def scan(
         once: score the same bytes once; each of their paths has its row.
         engine: ``local`` (processes) or ``ray`` (Ray Data).
         workers: processes, or actors at most; None takes one a processor.
+        gpu: run the network on CUDA devices; with ``ray`` one an actor.
         on_progress: called as results come.
         on_problem: called with a line where a source means nothing.
         on_note: called with a line that is worth knowing.
@@ -84,20 +88,23 @@ def scan(
 
     Raises:
         UsageError: a source cannot be listed, or ``out`` holds something else.
-        ModelError: there is no such model.
+        ModelError: there is no such model, or no GPU to use.
         ManifestError: a table cannot be read.
         MissingDependencyError: an optional package is missing.
     """
     if engine not in get_args(Engine):
         raise UsageError(f"unknown engine {engine!r}: wanted one of {', '.join(get_args(Engine))}")
     schema()  # a missing pyarrow is told before anything is begun
-    scoring, name = _scoring(model, tiles=tiles, dense=dense, pixels=max_pixels, column=column)
+    path = str(find_model(model).resolve())
+    scoring = Scoring(model=path, tiles=tiles, dense=dense, pixels=max_pixels, column=column, gpu=gpu)
+    # What is wrong with a model is told before any worker starts. A cluster may have GPUs that are not here.
+    card = msgspec.structs.replace(scoring, gpu=gpu and engine == "local").detector().card
     wanted = Settings(
         sources=list(sources),
         folder=None if all(map(_stands_alone, sources)) else os.getcwd(),  # noqa: PTH109
         column=column,
         once=once,
-        model=name,
+        model=card.name,
         model_sha256=hashlib.sha256(Path(scoring.model).read_bytes()).hexdigest(),
         tiles=tiles,
         dense=dense,
@@ -115,7 +122,7 @@ def scan(
 
                 local.run(
                     scoring,
-                    name,
+                    card.name,
                     job.pending(lister),
                     job.deliver,
                     workers=workers or available_processors(),
@@ -137,7 +144,7 @@ def scan(
             )
         summary = summarise(folder)
         shown = thumbnails(folder, summary.strongest)
-        page = scan_page(summary, folder.settings, scoring.detector().card, shown)
+        page = scan_page(summary, folder.settings, card, shown)
         folder.page.write_text(page, encoding="utf-8")
         return summary
     finally:
@@ -198,15 +205,6 @@ class _Job:
         before = self.progress
         self.progress = Progress(before.done + rows, self._listing.items, before.complete or complete)
         self._on_progress(self.progress)
-
-
-def _scoring(
-    model: str | Path | None, *, tiles: int | None, dense: bool, pixels: int, column: str | None
-) -> tuple[Scoring, str]:
-    """How to score, and the detector's name; a model that is none is told here, before any worker starts."""
-    path = str(find_model(model).resolve())
-    scoring = Scoring(model=path, tiles=tiles, dense=dense, pixels=pixels, column=column)
-    return scoring, scoring.detector().card.name
 
 
 def _stands_alone(source: str) -> bool:

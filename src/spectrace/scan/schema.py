@@ -9,11 +9,9 @@ from typing import Any, get_args, get_type_hints
 from spectrace.corpora.tables import load_pyarrow
 from spectrace.detectors.detection import Detection
 
-DUPLICATE_OF = "duplicate_of"
 
-
-def schema() -> Any:
-    """Arrow schema of the results: the keys of a detection's row, and ``duplicate_of``.
+def schema(*further: str) -> Any:
+    """Arrow schema of a table of detections: the keys of a row, and further columns of text.
 
     Raises:
         MissingDependencyError: pyarrow is not installed.
@@ -25,7 +23,7 @@ def schema() -> Any:
     arrow, _ = load_pyarrow()
     types = {int: arrow.int64(), float: arrow.float64()}
     columns = [(name, types.get(kind, arrow.string())) for name, kind in _kinds().items()]
-    return arrow.schema([*columns, (DUPLICATE_OF, arrow.string())])
+    return arrow.schema([*columns, *((name, arrow.string()) for name in further)])
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import msgspec
 
 from spectrace.detectors.detection import Detection
 from spectrace.detectors.detector import Detector
+from spectrace.detectors.runtime import Model, find_model
 from spectrace.errors import ImageError
 from spectrace.images.decode import Limits, Picture, decode
 from spectrace.scan.chunks import Chunk
@@ -19,6 +20,8 @@ from spectrace.scan.items import Item, read
 from spectrace.threads import in_order
 
 Row = dict[str, Any]
+# The one column that a scan adds to a detection's row.
+DUPLICATE_OF = "duplicate_of"
 # What engines hand results to: the chunk, the number of its first item that the rows are of, and the rows.
 Deliver = Callable[[Chunk, int, list[Row]], None]
 
@@ -46,10 +49,11 @@ class Scoring(msgspec.Struct, frozen=True, kw_only=True):
         """A detector of one thread.
 
         Raises:
-            ModelError: the file is no model of camera and generated pictures.
+            ModelError: the file is no model of camera and generated pictures; or there is no GPU to use.
         """
         limits = Limits(pixels=self.pixels)
-        return Detector.load(self.model, tiles=self.tiles, dense=self.dense, limits=limits)
+        model = Model(find_model(self.model), gpu=self.gpu)
+        return Detector(model, tiles=self.tiles, dense=self.dense, limits=limits)
 
 
 def score_batch(

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from spectrace.explain.strongest import Strongest
 from spectrace.images.reading import source_name
 from spectrace.scan.folder import ScanFolder
-from spectrace.scan.schema import DUPLICATE_OF
-from spectrace.scan.scoring import Row
+from spectrace.scan.scoring import DUPLICATE_OF, Row
 
 STRONGEST = 100
 BINS = 60
