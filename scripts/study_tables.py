@@ -484,7 +484,7 @@ def _calibration(path: Path) -> str:
 def _operating_limits(path: Path) -> str:
     """Every strength of every treatment, where the rule ends, and the limits that follow."""
     result = json.loads(path.read_text("utf-8"))["result"]
-    names = ("false_alarm_rate", "miss_rate", "auroc", "accuracy_of_decided", "decided")
+    names = ("false_alarm_rate_by_source", "miss_rate_by_source", "auroc", "accuracy_of_decided", "decided")
     headings = [FIGURES[name].title for name in names]
     headings.insert(3, "AUROC of the same, untouched")
     lines = [
@@ -504,7 +504,8 @@ def _operating_limits(path: Path) -> str:
             )
             within = within and point["strength"] != ladder["holds_to"]
     limits = result["limits"]
-    bound = "upper end of the interval" if result["bound"] == "high" else "value"
+    allowed = result["allowed"]
+    bound = " (upper end of the interval)" if allowed["bound"] == "high" else ""
     scales = ", ".join(f"{kernel} {_or_nowhere(scale)}" for kernel, scale in limits["min_scale"].items())
     real, generated = (result["pictures"][label] for label in ("real", "generated"))
     return "\n".join(
@@ -514,8 +515,8 @@ def _operating_limits(path: Path) -> str:
             "",
             *lines,
             "",
-            f"Allowed: {100 * result['allowed_rate']:.3g} % false alarms ({bound}), stated are "
-            f"{100 * result['stated_rate']:.3g} %. Limits that follow: shortest side "
+            f"Allowed{bound}: {100 * allowed['false_alarms']:.3g} % real called generated, "
+            f"{100 * allowed['misses']:.3g} % generated called camera. Limits that follow: shortest side "
             f"{_or_nowhere(limits['min_side'])}, JPEG quality {_or_nowhere(limits['min_jpeg_quality'])}; "
             f"strongest downscale: {scales}.",
         ]

@@ -70,6 +70,7 @@ def test_figures_by_hand_and_by_scikit_learn() -> None:
     assert figures["false_alarm_rate_by_source"].value == pytest.approx((0 / 10 + 1 / 3) / 2)
     assert figures["detection_rate"].value == pytest.approx(9 / 12)
     assert figures["miss_rate"].value == pytest.approx(2 / 12)
+    assert figures["miss_rate_by_source"].value == pytest.approx((0 + 2 / 3) / 2)
     assert figures["verdict_accuracy"].value == pytest.approx((12 / 13 + 9 / 12) / 2)
     assert figures["decided"].value == pytest.approx((12 / 13 + 11 / 12) / 2)
     assert figures["accuracy_of_decided"].value == pytest.approx((11 / 13 + 9 / 12) / (12 / 13 + 11 / 12))

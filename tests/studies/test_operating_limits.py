@@ -20,7 +20,9 @@ from spectrace.studies.operating_limits import Settings, centre_square, limits_o
 from spectrace.studies.operating_limits_figure import figure
 from spectrace.studies.operating_limits_rule import (
     CROP,
+    FALSE_ALARMS,
     JPEG,
+    MISSES,
     SCALED,
     Rule,
     found_limits,
@@ -35,7 +37,7 @@ ROWS = [
     for number in range(60)
 ]
 LABELS = np.array([row.is_generated for row in ROWS])
-RULE = Rule(0.3, "high")
+RULE = Rule(false_alarms=0.3, misses=0.3, bound="high")
 
 
 def observed(scores: np.ndarray) -> list[Observation]:
@@ -58,8 +60,11 @@ def test_a_strength_is_held_against_the_same_pictures_untouched() -> None:
     assert (point["strength"], point["real"], point["generated"]) == (0.5, 28, 28)
     found = point["figures"]
     assert found["auroc"]["value"] == pytest.approx(roc_auc_score(LABELS[kept], after[kept]), abs=1e-4)
-    assert found["false_alarm_rate"]["value"] == pytest.approx(np.mean(after[kept & ~LABELS] > 1), abs=1e-4)
-    assert found["miss_rate"]["value"] == pytest.approx(np.mean(after[kept & LABELS] < -1), abs=1e-4)
+    sources = np.array([row.source for row in ROWS])
+    for name, label, wrong in ((FALSE_ALARMS, False, after > 1), (MISSES, True, after < -1)):
+        of_class = kept & (LABELS if label else ~LABELS)
+        rates = [wrong[of_class & (sources == one)].mean() for one in np.unique(sources[of_class])]
+        assert found[name]["value"] == pytest.approx(np.mean(rates), abs=1e-4)
     assert found["decided"]["value"] == pytest.approx(np.mean(abs(after[kept]) > 1), abs=1e-4)
     untouched = point["untouched"]["auroc"]["value"]
     assert untouched == pytest.approx(roc_auc_score(LABELS[kept], before[kept]), abs=1e-4)
@@ -67,14 +72,15 @@ def test_a_strength_is_held_against_the_same_pictures_untouched() -> None:
 
 def test_the_rule() -> None:
     def holds(now: np.ndarray, rule: Rule = RULE) -> bool:
-        return measured(1, observed(now), observed(now), rule, resamples=100)["holds"]
+        return bool(measured(1, observed(now), observed(now), rule, resamples=100)["holds"])
 
     assert holds(scores(4.0))
     assert not holds(scores(4.0) + 3)  # false alarms
-    assert not holds(scores(0.0) - 3)  # no false alarms, and no skill
-    rate = float(np.mean(scores(4.0)[~LABELS] > -2))
-    assert holds(scores(4.0) + 3, Rule(rate, "value"))
-    assert not holds(scores(4.0) + 3, Rule(rate, "high"))
+    assert not holds(scores(4.0) - 3)  # misses
+    assert not holds(scores(0.0) / 9)  # all undecided: no errors, and no skill
+    rate = float(np.mean(scores(4.0)[~LABELS] > -2))  # sources have as many pictures each
+    assert holds(scores(4.0) + 3, RULE._replace(false_alarms=rate + 1e-6, bound="value"))
+    assert not holds(scores(4.0) + 3, RULE._replace(false_alarms=rate + 1e-6))
     few = scores(4.0)
     few[10:] = np.nan  # five a class: too few for an interval
     assert not holds(few)
@@ -97,7 +103,7 @@ def test_limits_need_every_milder_strength_and_both_ways_to_be_small() -> None:
     assert limits_of({"model": "x@1", "limits": limits}) == OperatingLimits(min_side=160, min_jpeg_quality=50)
     for name in (CROP, JPEG):
         lost = found_limits(ladders | {name: {"holds_to": None}})
-        with pytest.raises(UsageError, match="x@1.*calibrate it at a lower rate"):
+        with pytest.raises(UsageError, match="x@1.*calibrate it on pictures like these"):
             limits_of({"model": "x@1", "limits": lost})
 
 
@@ -154,7 +160,7 @@ def bright(tmp_path):
 
 
 def test_from_pictures_to_limits(toy_model, bright, tmp_path) -> None:
-    cuts = Thresholds(generated=1.0, camera=-1.0, false_positive_rate=0.2)
+    cuts = Thresholds(generated=1.0, camera=-1.0, false_positive_rate=0.2, miss_rate=0.1)
     path = toy_model(thresholds=cuts, limits=OperatingLimits(min_side=40), stability=["gamma(gamma=20)"])
     settings = Settings(
         model=str(path),
@@ -175,7 +181,7 @@ def test_from_pictures_to_limits(toy_model, bright, tmp_path) -> None:
         "min_scale": {"bicubic": 0.8, "lanczos": 0.8},
     }
     assert limits_of(result) == OperatingLimits(min_side=16, min_jpeg_quality=60)
-    assert result["allowed_rate"] == pytest.approx(0.4)
+    assert result["allowed"] == {"false_alarms": 0.4, "misses": 0.2, "bound": "value"}
     assert result["pictures"]["real"] == {"pictures": 12, "sources": 4}
     crops = result["ladders"][0]["points"]
     assert [(point["strength"], point["real"]) for point in crops] == [(48, 12), (32, 12), (16, 12), (8, 0)]
@@ -192,5 +198,5 @@ def test_from_pictures_to_limits(toy_model, bright, tmp_path) -> None:
     assert all(panel.get_xlabel() for panel in drawn.axes[5:])
     with pytest.raises(UsageError, match="kept for the last measurement"):
         run_study(msgspec.structs.replace(settings, split="unseen"), Context(tmp_path))
-    with pytest.raises(UsageError, match="run spectrace calibrate first"):
+    with pytest.raises(UsageError, match="run spectrace calibrate on the model first"):
         run_study(msgspec.structs.replace(settings, model=str(toy_model())), Context(tmp_path))

@@ -87,6 +87,13 @@ FIGURES: dict[str, Figure] = {
         percent=True,
         proportion_of="generated",
     ),
+    "miss_rate_by_source": Figure(
+        "generated called camera, every source alike",
+        kernels.called_camera(of_generated=True),
+        of="decisions",
+        weighing="sources",
+        percent=True,
+    ),
     "verdict_accuracy": Figure(
         "balanced accuracy at the model's threshold",
         kernels.balanced_accuracy(1.0),

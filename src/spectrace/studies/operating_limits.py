@@ -60,8 +60,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         kernels: for that.
         upscales: factors that both sides are scaled up by; no limit follows from them.
         traits: of the audit's kind ``spectral``, tried as stand-ins for a limit on upscaling.
-        times: a limit holds while false alarms stay within so many times the stated rate.
-        bound: what must stay within it: the upper end of the 95 % interval, or the value itself.
+        times: a limit holds while either error rate stays within so many times what the card states.
+        bound: what must stay within: the rate itself, or the upper end of its 95 % interval.
         resamples: for the intervals.
         pieces, side: of ``wheels``: pieces of either half of the photographs, and their side in pixels.
     """
@@ -77,7 +77,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     upscales: tuple[float, ...] = (1.25, 1.5, 2.0)
     traits: tuple[str, ...] = ("fine_detail", "resampling_strength")
     times: float = 2.0
-    bound: Literal["high", "value"] = "high"
+    bound: Literal["value", "high"] = "value"
     resamples: int = 500
     pieces: int = 12
     side: int = 224
@@ -107,17 +107,12 @@ def run_study(settings: Settings, context: Context) -> Result:
     """Score every picture once in every version, then see how far the rule holds.
 
     Raises:
-        UsageError: the split that is kept for the last measurement, or a card that states no rate.
+        UsageError: the split that is kept for the last measurement, or a card that states no rates.
         ManifestError: pictures that are missing, or of one class only.
         ModelError: no such model.
     """
     model = Model(find_model(settings.model))
-    stated = model.card.thresholds.false_positive_rate
-    if stated is None:
-        raise UsageError(
-            f"the card of {model.card.name} states no false-positive rate: run spectrace calibrate first"
-        )
-    rule = Rule(settings.times * stated, settings.bound)
+    rule = Rule.of(model.card, times=settings.times, bound=settings.bound)
     card = msgspec.structs.replace(model.card, limits=OperatingLimits(), stability=[])
     detector = Detector(model, card=card)
     listed = pictures_of_split(
@@ -159,9 +154,7 @@ def run_study(settings: Settings, context: Context) -> Result:
         "manifest_digest": pictures.digest(),
         "model": card.name,
         "tile_size": card.tile_size,
-        "stated_rate": stated,
-        "allowed_rate": rule.allowed,
-        "bound": rule.bound,
+        "allowed": rule._asdict(),
         "pictures": counts_by_class(rows),
         "ladders": list(found.values()),
         "limits": found_limits(found),
@@ -191,8 +184,8 @@ def limits_of(result: Mapping[str, Any]) -> OperatingLimits:
     for name in ("min_side", "min_jpeg_quality"):
         if limits[name] is None:
             raise UsageError(
-                f"no {name} of {result['model']}: its false alarms or its AUROC fail the rule at the mildest "
-                "strength already; calibrate it at a lower rate, or measure on more pictures"
+                f"no {name} of {result['model']}: its error rates or its AUROC fail the rule at the mildest "
+                "strength already; calibrate it on pictures like these, or measure on more of them"
             )
     return OperatingLimits(min_side=limits["min_side"], min_jpeg_quality=limits["min_jpeg_quality"])
 

@@ -9,7 +9,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from spectrace.evaluation.kernels import Floats
-from spectrace.studies.operating_limits_rule import CROP, DOWNSCALE, JPEG, SCALED, UPSCALE
+from spectrace.studies.operating_limits_rule import (
+    CROP,
+    DOWNSCALE,
+    FALSE_ALARMS,
+    JPEG,
+    MISSES,
+    SCALED,
+    UPSCALE,
+)
 from spectrace.studies.registry import Result
 
 _COLUMNS = (CROP, SCALED, JPEG, DOWNSCALE, UPSCALE)
@@ -23,7 +31,7 @@ def figure(result: Result) -> Figure:
     panels: Any = drawn.subplots(2, len(_COLUMNS), sharey="row", sharex="col")
     for above, below, name in zip(*panels, _COLUMNS, strict=True):
         _column(above, below, [one for one in result["ladders"] if one["name"].startswith(name)], result)
-    panels[0, 0].set_ylabel("share of pictures of the class (%)")
+    panels[0, 0].set_ylabel("share of the class, every source alike (%)")
     panels[1, 0].set_ylabel("AUROC")
     panels[0, 0].set_ylim(bottom=0.0)
     named = {
@@ -51,18 +59,17 @@ def _column(above: Any, below: Any, ladders: Sequence[Result], result: Result) -
         label = "camera called generated"
         if several:
             label += f", {ladder['name'].removeprefix(f'{DOWNSCALE}-')}"
-        _curve(above, places, 100 * _ends(ladder["points"], "figures", "false_alarm_rate"), colour, label)
+        _curve(above, places, 100 * _ends(ladder["points"], "figures", FALSE_ALARMS), colour, label)
         _curve(below, places, _ends(ladder["points"], "figures", "auroc"), colour, label)
     if not several:
-        misses = 100 * _ends(points, "figures", "miss_rate")[0]
+        misses = 100 * _ends(points, "figures", MISSES)[0]
         above.plot(places, misses, "o-", color=_MISSES, ms=3, lw=1.2, label="generated called camera")
-    for panel, name, scale in ((above, "false_alarm_rate", 100.0), (below, "auroc", 1.0)):
+    for panel, name, scale in ((above, FALSE_ALARMS, 100.0), (below, "auroc", 1.0)):
         before = scale * _ends(points, "untouched", name)[0]
-        panel.plot(places, before, "--", color=_TREATED, lw=1.1, label="the same pictures untouched")
+        panel.plot(places, before, "--", color=_TREATED, lw=1.1, label="of the same pictures untouched")
         panel.grid(alpha=0.25)
-    above.axhline(
-        100 * result["allowed_rate"], color="black", lw=0.9, ls=":", label="allowed rate; AUROC of guessing"
-    )
+    for allowed in {result["allowed"][name] for name in ("false_alarms", "misses")}:
+        above.axhline(100 * allowed, color="black", lw=0.9, ls=":", label="allowed rate; AUROC of guessing")
     below.axhline(0.5, color="black", lw=0.9, ls=":")
     if ladders[0]["name"] != UPSCALE:
         within = min(_within(ladder) for ladder in ladders)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from spectrace.detectors.card import Card
+from spectrace.errors import UsageError
 from spectrace.evaluation.results import Comparison, Estimate
 from spectrace.evaluation.summaries import Observation, compare
 from spectrace.studies.registry import Result
@@ -12,9 +14,10 @@ from spectrace.studies.registry import Result
 CROP, SCALED, JPEG, DOWNSCALE, UPSCALE = "crop", "scaled", "jpeg", "downscale", "upscale"
 """Names of the treatments; downscaling has one for each kernel."""
 
-TREATED = ("auroc", "false_alarm_rate", "miss_rate", "accuracy_of_decided", "decided")
-UNTOUCHED = ("auroc", "false_alarm_rate")
-"""Ids of the figures of treated pictures, and of the same pictures untouched."""
+FALSE_ALARMS, MISSES = "false_alarm_rate_by_source", "miss_rate_by_source"
+UNTOUCHED = (FALSE_ALARMS, MISSES, "auroc")
+TREATED = (*UNTOUCHED, "accuracy_of_decided", "decided")
+"""Ids of the figures of pictures as they are, and treated; rates weigh sources alike, as thresholds do."""
 
 _GUESSING = 0.5
 
@@ -22,29 +25,48 @@ _GUESSING = 0.5
 class Rule(NamedTuple):
     """When a strength is within the limits.
 
-    The false-alarm rate of camera pictures at the card's threshold is at most ``allowed``, and the AUROC is
-    significantly above 0.5: so is the lower end of its 95 % interval.
+    Camera pictures called generated, and generated ones called camera, at the card's thresholds, are no more
+    than allowed, and the AUROC is significantly above 0.5: so is the lower end of its 95 % interval.
 
     Attributes:
-        allowed: share of camera pictures, 0..1.
-        bound: what must not exceed it: the upper end of the rate's 95 % interval, or the rate itself.
+        false_alarms: share of camera pictures that is allowed, every source alike, 0..1.
+        misses: the same for generated ones.
+        bound: what must not exceed them: the rate itself, or the upper end of its 95 % interval.
     """
 
-    allowed: float
-    bound: Literal["high", "value"]
+    false_alarms: float
+    misses: float
+    bound: Literal["value", "high"]
+
+    @classmethod
+    def of(cls, card: Card, *, times: float, bound: Literal["value", "high"]) -> Rule:
+        """So many times the rates that a card states.
+
+        Raises:
+            UsageError: it states none.
+        """
+        false_alarms, misses = card.thresholds.false_positive_rate, card.thresholds.miss_rate
+        if false_alarms is None or misses is None:
+            raise UsageError(
+                f"the card of {card.name} states no error rates: run spectrace calibrate on the model first"
+            )
+        return cls(times * false_alarms, times * misses, bound)
 
     def holds(self, figures: Mapping[str, Estimate]) -> bool:
         """Whether it does; not where pictures are too few to say.
 
         Example:
-            >>> rule = Rule(0.1, "high")
-            >>> sure = {"auroc": Estimate(0.8, 0.7, 0.9), "false_alarm_rate": Estimate(0.05, 0.02, 0.09)}
-            >>> rule.holds(sure), rule.holds(sure | {"false_alarm_rate": Estimate(0.05, 0.02, 0.11)})
+            >>> rule = Rule(0.1, 0.1, "value")
+            >>> rates = {FALSE_ALARMS: Estimate(0.05), MISSES: Estimate(0.06)}
+            >>> sure = rates | {"auroc": Estimate(0.8, 0.7, 0.9)}
+            >>> rule.holds(sure), rule.holds(sure | {MISSES: Estimate(0.11)})
             (True, False)
         """
-        rate = getattr(figures["false_alarm_rate"], self.bound)
         least = figures["auroc"].low
-        return rate is not None and least is not None and rate <= self.allowed and least > _GUESSING
+        rates = [(getattr(figures[FALSE_ALARMS], self.bound), self.false_alarms)]
+        rates += [(getattr(figures[MISSES], self.bound), self.misses)]
+        within = all(rate is not None and rate <= allowed for rate, allowed in rates)
+        return within and least is not None and least > _GUESSING
 
 
 def measured(
