@@ -29,7 +29,7 @@ _Positive = Annotated[float, Meta(gt=0.0)]
 _Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 _Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
-_LATER = ("optimiser", "weight_decay", "schedule", "warmup", "precision", "select")
+_LATER = ("optimiser", "weight_decay", "schedule", "warmup", "precision", "select", "discriminant")
 _LATER_DATA = ("paired_share", "pairs")
 
 
@@ -114,6 +114,22 @@ class PenaltyRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     l2: _NonNegative = 0.0
 
 
+class DiscriminantRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A fit in closed form in place of steps; see :func:`spectrace.learning.discriminant.fit_discriminant`.
+
+    Attributes:
+        rounds: how often each picture is augmented and measured.
+        tiles: of each picture and round, whose statistics are averaged.
+        between: weight of the scatter between sources.
+        ridge: added to the diagonal of the scatter.
+    """
+
+    rounds: _Count = 4
+    tiles: _Count = 2
+    between: _NonNegative = 1.0
+    ridge: _Positive = 0.1
+
+
 class CardRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the exported model's card says of it."""
 
@@ -145,6 +161,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         select: what makes an epoch the best: lowest ``loss``, highest ``accuracy`` or ``auroc``, each of
             the validation tiles.
         patience: epochs without a better one before stopping.
+        discriminant: fits the network in closed form: optimiser, schedule, epochs and batches are unused.
         workers: processes that read and cut pictures; has no influence on the result.
         seeds: one run each.
 
@@ -179,6 +196,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     select: Literal["loss", "accuracy", "auroc"] = "loss"
     patience: _Count = 5
+    discriminant: DiscriminantRecipe | None = None
     workers: Annotated[int, Meta(ge=0, le=256)] = 2
     seeds: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1)] = msgspec.field(
         default_factory=lambda: [0]
@@ -262,6 +280,22 @@ def check_recipe(recipe: Recipe) -> None:
         spectrace.errors.RecipeError: data.val_split is 'unseen', which is kept for the last measurement: ...
     """
     data = recipe.data
+    _check_data(data)
+    for name, given in (("data.paired_share", data.paired_share), ("discriminant", recipe.discriminant)):
+        if given and recipe.task != "binary":
+            raise RecipeError(f"{name} is for binary tasks, task is {recipe.task!r}: leave it out")
+    if recipe.weight_decay and recipe.optimiser != "adamw":
+        raise RecipeError("weight_decay needs optimiser = 'adamw': with adam take penalties.l2")
+    if recipe.steps_per_epoch and recipe.warmup >= recipe.epochs * recipe.steps_per_epoch:
+        raise RecipeError(
+            f"warmup is {recipe.warmup} steps, the whole training has "
+            f"{recipe.epochs * recipe.steps_per_epoch}: shorten it"
+        )
+    if data.window < recipe.tile:
+        raise RecipeError(f"data.window is {data.window}, smaller than the tile of {recipe.tile}: enlarge it")
+
+
+def _check_data(data: DataRecipe) -> None:
     if bool(data.manifest) == bool(data.real or data.generated):
         raise RecipeError("data: wanted either a manifest, or the two folders real and generated")
     if not data.manifest and not (data.real and (data.generated or data.pairs)):
@@ -276,21 +310,10 @@ def check_recipe(recipe: Recipe) -> None:
             )
     if data.train_split == data.val_split:
         raise RecipeError(f"data.train_split and data.val_split are both {data.val_split!r}: hold some out")
-    if data.paired_share and recipe.task != "binary":
-        raise RecipeError(f"data.paired_share is for binary tasks, task is {recipe.task!r}: leave it out")
     if data.pairs is not None and not data.paired_share:
         raise RecipeError(
             "data.pairs is there, but data.paired_share is 0: say how many couples are to be pairs"
         )
-    if recipe.weight_decay and recipe.optimiser != "adamw":
-        raise RecipeError("weight_decay needs optimiser = 'adamw': with adam take penalties.l2")
-    if recipe.steps_per_epoch and recipe.warmup >= recipe.epochs * recipe.steps_per_epoch:
-        raise RecipeError(
-            f"warmup is {recipe.warmup} steps, the whole training has "
-            f"{recipe.epochs * recipe.steps_per_epoch}: shorten it"
-        )
-    if data.window < recipe.tile:
-        raise RecipeError(f"data.window is {data.window}, smaller than the tile of {recipe.tile}: enlarge it")
     for number, spec in enumerate(data.augment):
         try:
             parse(spec)

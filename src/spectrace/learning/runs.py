@@ -16,6 +16,7 @@ from spectrace.errors import ModelError
 from spectrace.learning.checkpoints import CHECKPOINT, LOG
 from spectrace.learning.distributed import Processes
 from spectrace.learning.export import card_of, export_onnx
+from spectrace.learning.fitting import fit
 from spectrace.learning.loop import Trained, train
 from spectrace.learning.pairs import Reconstructor
 from spectrace.learning.pictures import Pictures
@@ -85,17 +86,29 @@ def run(
     group = group or Processes(torch.device("cpu"))
     if fresh and group.first:
         _forget(folder)
-    trained = train(
-        recipe,
-        manifest,
-        folder,
-        seed=seed,
-        workers=workers,
-        progress=progress,
-        group=group,
-        reconstructors=reconstructors,
-        pictures=pictures,
-    )
+    if recipe.discriminant is not None:
+        trained = fit(
+            recipe,
+            manifest,
+            folder,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+            reconstructors=reconstructors,
+            pictures=pictures,
+        )
+    else:
+        trained = train(
+            recipe,
+            manifest,
+            folder,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+            group=group,
+            reconstructors=reconstructors,
+            pictures=pictures,
+        )
     if group.first:
         (folder / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")
         card = card_of(recipe, trained, manifest, seed)
