@@ -30,7 +30,7 @@ def running(model: Path | None = None, **settings: object) -> Iterator[httpx.Cli
         try:
             while not server.started:
                 time.sleep(0.005)
-            with httpx.Client(base_url=door.address, timeout=60, trust_env=False) as client:
+            with httpx.Client(base_url=door.address, timeout=60, trust_env=False, verify=False) as client:
                 client.app = app  # type: ignore[attr-defined]
                 yield client
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.resources import files
@@ -233,7 +233,7 @@ def _routes(service: _Service) -> APIRouter:
         responses=schemas.answers("application/json", schemas.MODELS, refused=()),
         response_class=JSONResponse,
     )
-    def models() -> JSONResponse:
+    async def models() -> JSONResponse:
         return JSONResponse({"in_use": detector.card.name, "models": cards})
 
     @router.get(
@@ -242,7 +242,7 @@ def _routes(service: _Service) -> APIRouter:
         responses=schemas.answers("application/json", schemas.LIMITS, refused=()),
         response_class=JSONResponse,
     )
-    def limits() -> JSONResponse:
+    async def limits() -> JSONResponse:
         return JSONResponse(service.settings.limits())
 
     @router.get(
@@ -251,7 +251,7 @@ def _routes(service: _Service) -> APIRouter:
         responses=schemas.answers("text/plain", refused=()),
         response_class=Response,
     )
-    def figures() -> Response:
+    async def figures() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     return router
@@ -277,8 +277,8 @@ def _open_routes() -> APIRouter:
     return router
 
 
-def _static(content: bytes, media_type: str) -> Callable[[], Response]:
-    def give() -> Response:
+def _static(content: bytes, media_type: str) -> Callable[[], Awaitable[Response]]:
+    async def give() -> Response:
         return Response(content, media_type=media_type)
 
     return give

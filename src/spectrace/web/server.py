@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import math
 import signal
 import socket
@@ -70,6 +71,8 @@ def server_of(app: ASGIApp, *, seconds: float) -> uvicorn.Server:
         app: the application.
         seconds: that requests at hand have left then.
     """
+    # It has a line for the log about every broken form, and anybody can send those.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app,
         http="h11",
