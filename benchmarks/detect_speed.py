@@ -4,7 +4,8 @@
 
 Three folders of JPEGs are made from the photographs that ship in scikit-image: small pictures, 1 MP and
 12 MP. For each, the command and a process that only decodes (Pillow, the same number of threads) run in
-turn, and the ratio is taken pair by pair. Start-up is measured against `import onnxruntime` alone.
+turn, and the ratio is taken pair by pair. Start-up is measured against `import onnxruntime` alone. Where torch is
+installed, the same command with the network of NPR, its weights untrained, on the same tiles is a rival.
 """
 
 from __future__ import annotations
@@ -66,6 +67,11 @@ def main() -> None:
                 "workers": arguments.workers,
             }
             print(name, json.dumps(results[name]))
+            if name == "1 MP" and (rival := npr(Path(scratch) / "npr.onnx", arguments.model)):
+                theirs = command("detect", folder, "--exit-zero", "--jsonl", "--workers", arguments.workers)
+                results["1 MP, NPR's network on the same tiles"] = paired(
+                    [*theirs, "--model", str(rival)], detect, arguments.repeats, other="the shipped model"
+                )
         one = next(iter(sorted((Path(scratch) / "small-288x288").iterdir())))
         bare = [sys.executable, "-c", "import onnxruntime"]
         results["start-up, one small picture"] = paired(
@@ -85,6 +91,33 @@ def main() -> None:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(document, indent=2) + "\n")
     print(json.dumps(results, indent=2))
+
+
+def npr(path: Path, model: str | None) -> Path | None:
+    """NPR's network with fresh weights, for as many tiles of the same size as the model takes."""
+    try:
+        from spectrace.learning.export import export_onnx
+        from spectrace.learning.network import DetectorNetwork
+        from spectrace.learning.networks import build_network
+        from spectrace.learning.representations import Pixels
+    except ImportError:
+        return None
+    from spectrace.detectors.card import Card, Thresholds
+    from spectrace.detectors.runtime import Model, find_model
+
+    card = Model(find_model(model)).card
+    network = build_network("npr", 1, card.tile_size)
+    undecided = Thresholds(generated=1e9, camera=-1e9)  # no second look at any tile
+    rival = Card(
+        id="npr",
+        version="0",
+        title="NPR's network, untrained",
+        tile_size=card.tile_size,
+        tiles=card.tiles,
+        thresholds=undecided,
+    )
+    export_onnx(DetectorNetwork(Pixels(), network.eval()), rival, path)
+    return path
 
 
 def command(*arguments: object) -> list[str]:

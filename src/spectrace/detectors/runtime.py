@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 DEFAULT_MODEL = "frequency"
-_BATCH = 16
+_BATCH = 4  # more tiles at a time leave the cache
 _BLOCK = 512
 _SUFFIX = ".onnx"
 _PROCESSOR, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
