@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import detector_tables
 import study_tables
 from spectrace.evaluation.figures import FIGURES
 from spectrace.evaluation.results import Results
@@ -100,6 +101,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "headline": _headline,
     "speed": _speed,
     **study_tables.TABLES,
+    **detector_tables.TABLES,
 }
 
 if __name__ == "__main__":
