@@ -80,6 +80,17 @@ def _fusion_pairs(path: Path) -> str:
     return _table(["pair set", *map(_condition, conditions)], rows)
 
 
+def _families(path: Path) -> str:
+    """Which family was named for held-out pictures of each, untouched."""
+    found = _result(path)["families"]
+    said = sorted({name for row in found for name in row["said"]})
+    rows = [
+        [row["made by"], str(row["pictures"]), *(str(row["said"].get(name, 0)) for name in said)]
+        for row in found
+    ]
+    return _table(["made by", "pictures", *said], rows)
+
+
 def _known_failures(path: Path) -> str:
     """What the detector says of hard pictures."""
     document = json.loads(path.read_text("utf-8"))
@@ -166,6 +177,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "ingredients": _ingredients,
     "fusion": _fusion,
     "fusion-pairs": _fusion_pairs,
+    "families": _families,
     "known-failures": _known_failures,
     "peers": _peers,
     "targets": _targets,

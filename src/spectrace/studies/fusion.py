@@ -8,6 +8,7 @@ the first set is fused with the same weights.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from matplotlib.figure import Figure
 
 from spectrace.corpora.folds import generator_folds
 from spectrace.corpora.manifest import Manifest
+from spectrace.detectors.card import NO_FAMILY
 from spectrace.detectors.detector import Detector
 from spectrace.detectors.runtime import Model
 from spectrace.evaluation import kernels
@@ -28,6 +30,7 @@ from spectrace.evaluation.evaluate import evaluate
 from spectrace.evaluation.fusion import fit_branches, held_logits
 from spectrace.evaluation.kernels import Floats
 from spectrace.evaluation.thresholds import stated_thresholds
+from spectrace.evaluation.versions import look_at_each
 from spectrace.learning.fusion import fuse, out_of_fold_logits
 from spectrace.learning.recipes import read_recipe
 from spectrace.studies.pieces import TRAIN, VAL, WHEELS
@@ -152,6 +155,7 @@ def run_study(settings: Settings, context: Context) -> Result:
         "thresholds": msgspec.to_builtins(thresholds),
         "rows": compared(scored, list(settings.branches), settings),
         "pairs": _within_pairs(context.folder / f"held-out-{MODEL}", parts.held_out, settings, context),
+        "families": _families_said(context.folder / f"held-out-{MODEL}", parts.held_out, settings, context),
         "model": Model(context.folder / MODEL).card.name,
     }
 
@@ -266,6 +270,33 @@ def _within_pairs(model: Path, held_out: Manifest, settings: Settings, context: 
             for one in evaluation.by_pair
         ]
     return rows
+
+
+def _families_said(model: Path, held_out: Manifest, settings: Settings, context: Context) -> list[Result]:
+    """How often each family was named for the pictures of each, untouched; nothing without families."""
+    if not settings.families:
+        return []
+    known = _by_family(held_out, settings.traces)
+    detector = Detector.load(model)
+    with context.progress.task("families of traces", len(known)) as done:
+        rows, said = look_at_each(
+            known,
+            lambda _, pixels: detector.detect(pixels).family or NO_FAMILY,
+            workers=max(1, context.workers),
+            visit=partial(done, 1),
+        )
+    named = Counter(
+        (row.generator if row.is_generated else "camera", one) for row, one in zip(rows, said, strict=True)
+    )
+    groups = ("camera", *settings.traces)
+    return [
+        {
+            "made by": group,
+            "pictures": sum(count for (maker, _), count in named.items() if maker == group),
+            "said": {family: count for (maker, family), count in named.items() if maker == group},
+        }
+        for group in groups
+    ]
 
 
 def _count(done: Callable[[int], None], _: object) -> None:

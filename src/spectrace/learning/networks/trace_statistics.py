@@ -179,7 +179,7 @@ class ResidualStatistics(StatisticsNetwork):
         sizes = flat.abs()
         deviation = (flat.square().mean(3) + 1e-6).sqrt()
         tails = (sizes.mean(3) + 0.01) / (deviation + 0.01)
-        # Sizes are multiples of 1/4, so this is 1 below the edge and 0 at it; comparing and casting is slower.
+        # Sizes are multiples of 1/4: this is 1 below the edge, 0 at it; comparing and casting is slower.
         below = torch.stack([((edge - sizes) * _STEEP).clamp(0.0, 1.0).mean(3) for edge in _EDGES], 3)
         shares = torch.cat([below[..., :1], below[..., 1:] - below[..., :-1]], 3).clamp(min=0.0)
         agreement = torch.stack(
