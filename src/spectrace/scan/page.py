@@ -6,6 +6,7 @@ a file is cleaned, bounded and escaped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -26,7 +27,7 @@ from spectrace.scan.summary import BINS, REACH, Strong, Summary
 _TEXT_LIMIT = 400
 _SIDE = 200
 _ERRORS_SHOWN = 30
-_WIDTH, _HEIGHT = 960.0, 220.0
+_WIDTH, _HEIGHT = 640.0, 180.0
 
 
 class _Bar(NamedTuple):
@@ -61,6 +62,7 @@ def scan_page(
         A whole HTML document, to be written as UTF-8.
     """
     shown = [(one, thumb) for one, thumb in zip(summary.strongest, thumbnails, strict=True) if thumb]
+    reach = _reach(summary.bins, card.thresholds)
     page = template("scan_page.html.j2", line=lambda text: clean(str(text), _TEXT_LIMIT), signed=signed)
     return page.render(
         summary=summary,
@@ -75,10 +77,10 @@ def scan_page(
             (kind, count, summary.examples[kind]) for kind, count in summary.errors.most_common(_ERRORS_SHOWN)
         ],
         more_errors=max(0, len(summary.errors) - _ERRORS_SHOWN),
-        bars=_bars(summary.bins, card.thresholds),
-        camera=_place(card.thresholds.camera),
-        generated=_place(card.thresholds.generated),
-        ticks=[(value, _place(value)) for value in range(-15, 16, 5)],
+        bars=_bars(summary.bins, card.thresholds, reach),
+        camera=_place(card.thresholds.camera, reach),
+        generated=_place(card.thresholds.generated, reach),
+        ticks=[(value, _place(value, reach)) for value in _ticks(reach)],
         width=_WIDTH,
         height=_HEIGHT,
         strongest=shown,
@@ -110,12 +112,29 @@ def thumbnails(folder: ScanFolder, strongest: Sequence[Strong]) -> list[Thumbnai
     return [found.get(item) for item in items]
 
 
-def _bars(bins: Sequence[int], thresholds: Thresholds) -> list[_Bar]:
-    most, width = max(*bins, 1), _WIDTH / BINS
-    bars = []
+def _edges(number: int) -> tuple[float, float]:
+    """Lowest and highest score of a bin."""
+    return 2 * REACH * number / BINS - REACH, 2 * REACH * (number + 1) / BINS - REACH
+
+
+def _reach(bins: Sequence[int], thresholds: Thresholds) -> float:
+    """The highest score of the drawing, the lowest one's opposite: every bar and threshold is inside."""
+    far = [max(map(abs, _edges(number))) for number, count in enumerate(bins) if count]
+    return min(math.ceil(max(*far, abs(thresholds.camera) + 1, abs(thresholds.generated) + 1)), REACH)
+
+
+def _ticks(reach: float) -> range:
+    step = 1 if reach <= 6 else 5
+    most = int(reach) // step * step
+    return range(-most, most + 1, step)
+
+
+def _bars(bins: Sequence[int], thresholds: Thresholds, reach: float) -> list[_Bar]:
+    most, bars = max(bins), []
     for number, count in enumerate(bins):
-        low = -REACH + 2 * REACH * number / BINS
-        high = low + 2 * REACH / BINS
+        if not count:
+            continue
+        low, high = _edges(number)
         middle = 0.5 * (low + high)
         verdict = (
             "generated"
@@ -124,12 +143,11 @@ def _bars(bins: Sequence[int], thresholds: Thresholds) -> list[_Bar]:
             if middle < thresholds.camera
             else "inconclusive"
         )
-        if count:
-            height = max(_HEIGHT * count / most, 1.0)
-            label = f"{count:,} pictures from {signed(low)} to {signed(high)}"
-            bars.append(_Bar(number * width, _HEIGHT - height, width - 1.0, height, verdict, label))
+        x, height = _place(low, reach), max(_HEIGHT * count / most, 1.0)
+        label = f"{count:,} pictures from {signed(low)} to {signed(high)}"
+        bars.append(_Bar(x, _HEIGHT - height, _place(high, reach) - x, height, verdict, label))
     return bars
 
 
-def _place(score: float) -> float:
-    return round(_WIDTH * (min(max(score, -REACH), REACH) + REACH) / (2 * REACH), 1)
+def _place(score: float, reach: float) -> float:
+    return round(_WIDTH * (min(max(score, -reach), reach) + reach) / (2 * reach), 1)

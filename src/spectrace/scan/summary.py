@@ -13,7 +13,7 @@ from spectrace.scan.folder import ScanFolder
 from spectrace.scan.scoring import DUPLICATE_OF, Row
 
 STRONGEST = 100
-BINS = 60
+BINS = 120
 REACH = 15.0  # scores beyond lie in the outer bins
 
 _KINDS = 200
