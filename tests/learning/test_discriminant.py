@@ -40,7 +40,7 @@ def test_sources_weigh_alike_or_by_rows():
 def test_zero_lies_between_the_classes_and_clipping_bounds_a_row():
     features, generated, source = observations(np.random.default_rng(2))
     found = fit_discriminant(features, generated, source)
-    logits = found.logits(features)
+    logits = found.logits(features)[:, 0]
     assert logits[generated].mean() > 0 > logits[~generated].mean()
     wild = np.array([[1e9, -1e9, 0.0, 0.0]])
     assert np.abs(found.standardised(wild)).max() == 4.0
@@ -54,5 +54,19 @@ def test_a_constant_feature_is_ignored():
 
 
 def test_one_class_is_refused():
-    with pytest.raises(RecipeError, match="both classes"):
+    with pytest.raises(RecipeError, match="all 2 classes"):
         fit_discriminant(np.ones((3, 2)), np.zeros(3, bool), np.array(["a"] * 3))
+
+
+def test_three_classes_have_a_logit_each_and_two_their_difference():
+    rng = np.random.default_rng(4)
+    targets = np.arange(900) % 3
+    features = rng.normal(size=(900, 5)) + 3.0 * np.eye(5)[targets]
+    source = np.array([f"s{number % 7}" for number in range(900)])
+    found = fit_discriminant(features, targets, source, classes=3)
+    assert found.logits(features).shape == (900, 3)
+    assert np.mean(found.logits(features).argmax(1) == targets) > 0.9
+    pair = targets < 2
+    two = fit_discriminant(features[pair], targets[pair], source[pair])
+    assert two.logits(features[pair]).shape == (600, 1)
+    assert np.mean((two.logits(features[pair])[:, 0] > 0) == (targets[pair] == 1)) > 0.9

@@ -16,7 +16,6 @@ from spectrace.learning.recipes import (
     DiscriminantRecipe,
     NetworkRecipe,
     RepresentationRecipe,
-    check_recipe,
 )
 from spectrace.learning.runs import MODEL, run
 
@@ -85,9 +84,11 @@ def test_another_network_is_refused(larger, recipe_of, recipe, tmp_path):
         run(other, larger, tmp_path, seed=0, workers=0)
 
 
-def test_attribution_is_refused(recipe):
-    with pytest.raises(RecipeError, match="discriminant is for binary tasks"):
-        check_recipe(msgspec.structs.replace(recipe, task="attribution"))
+def test_attribution_has_a_logit_a_class(larger, recipe, tmp_path):
+    done = run(msgspec.structs.replace(recipe, task="attribution"), larger, tmp_path, seed=0, workers=0)
+    assert done.trained.classes == ["camera", "up0", "up1"]
+    tiles = np.zeros((2, 3, 64, 64), np.uint8)
+    assert Model(tmp_path / MODEL).logits(tiles).shape == (2, 3, 1, 1)
 
 
 def test_fits_share_what_they_measured(larger, recipe, tmp_path, monkeypatch):

@@ -25,7 +25,7 @@ from spectrace.learning.pairs import Reconstructor
 from spectrace.learning.pictures import Pictures
 from spectrace.learning.progress import Progress, Silent
 from spectrace.learning.recipes import Recipe
-from spectrace.learning.sampling import BINARY_CLASSES, Entry, entries_of, require_every_class
+from spectrace.learning.sampling import Entry, class_names, entries_of, require_every_class
 from spectrace.learning.validation import load_validation
 
 _ROUNDS = 4  # seed word, apart from those of learning.data
@@ -75,7 +75,8 @@ def fit(
     assert settings is not None, "run() asks for a fit only where the recipe has a discriminant"
     told = progress or Silent()
     torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - workers)))
-    detector = build_detector(recipe, 1, seed)
+    classes = class_names(manifest, recipe)
+    detector = build_detector(recipe, 1 if len(classes) == 2 else len(classes), seed)
     network = detector.network
     if not isinstance(network, StatisticsNetwork):
         raise RecipeError(
@@ -84,8 +85,8 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     cutter = Cutter.of(recipe, reconstructors)
     makers = [one.name for one in reconstructors]
-    entries = entries_of(manifest, recipe, recipe.data.train_split, BINARY_CLASSES, makers)
-    held_out = entries_of(manifest, recipe, recipe.data.val_split, BINARY_CLASSES, makers)
+    entries = entries_of(manifest, recipe, recipe.data.train_split, classes, makers)
+    held_out = entries_of(manifest, recipe, recipe.data.val_split, classes, makers)
     digest = recipe.digest(manifest, reconstructors)
     kept = pictures if pictures is not None and not workers else Pictures(recipe.data.cache_mib * 2**20)
     rounds = [
@@ -105,13 +106,14 @@ def fit(
     ]
     rows = np.concatenate([one.entries for one in rounds])
     require_every_class(
-        [entries[row] for row in np.unique(rows)], BINARY_CLASSES, f"training ({rounds[0].found.summary()})"
+        [entries[row] for row in np.unique(rows)], classes, f"training ({rounds[0].found.summary()})"
     )
     network.take(
         fit_discriminant(
             np.concatenate([one.features for one in rounds]),
-            np.array([bool(entries[row].target) for row in rows]),
+            np.array([entries[row].target for row in rows]),
             np.array([entries[row].group for row in rows]),
+            classes=len(classes),
             between=settings.between,
             ridge=settings.ridge,
             temperature=recipe.data.source_temperature,
@@ -119,9 +121,9 @@ def fit(
     )
     with told.task("validation pictures", len(held_out)) as advance:
         validation, _ = load_validation(
-            held_out, cutter, recipe.data.val_tiles, BINARY_CLASSES, workers=workers, visit=advance
+            held_out, cutter, recipe.data.val_tiles, classes, workers=workers, visit=advance
         )
-    return Trained(detector.eval(), BINARY_CLASSES, validation.measure(detector), settings.rounds, digest)
+    return Trained(detector.eval(), classes, validation.measure(detector), settings.rounds, digest)
 
 
 def statistics_of(

@@ -281,9 +281,8 @@ def check_recipe(recipe: Recipe) -> None:
     """
     data = recipe.data
     _check_data(data)
-    for name, given in (("data.paired_share", data.paired_share), ("discriminant", recipe.discriminant)):
-        if given and recipe.task != "binary":
-            raise RecipeError(f"{name} is for binary tasks, task is {recipe.task!r}: leave it out")
+    if data.paired_share and recipe.task != "binary":
+        raise RecipeError(f"data.paired_share is for binary tasks, task is {recipe.task!r}: leave it out")
     if recipe.weight_decay and recipe.optimiser != "adamw":
         raise RecipeError("weight_decay needs optimiser = 'adamw': with adam take penalties.l2")
     if recipe.steps_per_epoch and recipe.warmup >= recipe.epochs * recipe.steps_per_epoch:

@@ -225,7 +225,7 @@ def _left_out(
         )
         for condition, test in tests.items():
             inside = dealt.folds[test.entries] == fold
-            found[condition][inside] = discriminant.logits(test.features[inside])
+            found[condition][inside] = discriminant.logits(test.features[inside])[:, 0]
     return found
 
 

@@ -73,12 +73,12 @@ class StatisticsNetwork(Network):
         return logits[:, :, None, None]
 
     def take(self, found: Discriminant) -> None:
-        """Take the standardisation and weights of a discriminant fitted to :meth:`statistics`; one output."""
+        """Take the standardisation and weights of a discriminant fitted to :meth:`statistics`."""
         with torch.no_grad():
             self.mean.copy_(torch.from_numpy(found.mean))
             self.scale.copy_(torch.from_numpy(found.scale))
-            self.dense.weight.copy_(torch.from_numpy(found.weights)[None])
-            self.dense.bias.fill_(found.bias)
+            self.dense.weight.copy_(torch.from_numpy(found.weights.T))
+            self.dense.bias.copy_(torch.from_numpy(found.bias))
 
 
 class SpectralStatistics(StatisticsNetwork):
