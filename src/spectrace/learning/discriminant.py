@@ -101,7 +101,7 @@ def fit_discriminant(
             apart = (rows[chosen] - centre) * np.sqrt(share)[:, None]
             away = centre - centres[number]
             scatter += apart.T @ apart + between * share.sum() * np.outer(away, away)
-    solved: Floats = np.linalg.solve(scatter, centres.T)
+    solved = np.asarray(np.linalg.solve(scatter, centres.T), np.float64)
     bias: Floats = -0.5 * np.einsum("kd,dk->k", centres, solved)
     if classes == 2:
         solved, bias = solved[:, 1:] - solved[:, :1], bias[1:] - bias[:1]
