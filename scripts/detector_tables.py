@@ -83,10 +83,10 @@ def _fusion_pairs(path: Path) -> str:
 def _families(path: Path) -> str:
     """Which family was named for held-out pictures of each, untouched."""
     found = _result(path)["families"]
-    said = sorted({name for row in found for name in row["said"]})
+    said = sorted({name for row in found["rows"] for name in row["said"]})
     rows = [
         [row["made by"], str(row["pictures"]), *(str(row["said"].get(name, 0)) for name in said)]
-        for row in found
+        for row in found["rows"]
     ]
     return _table(["made by", "pictures", *said], rows)
 

@@ -19,7 +19,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from spectrace.corpora.folds import generator_folds
-from spectrace.corpora.manifest import Manifest
+from spectrace.corpora.manifest import Manifest, Row
+from spectrace.detectors.calibration import balanced_weights, threshold_cuts
 from spectrace.detectors.card import NO_FAMILY
 from spectrace.detectors.detector import Detector
 from spectrace.detectors.runtime import Model
@@ -31,6 +32,8 @@ from spectrace.evaluation.fusion import fit_branches, held_logits
 from spectrace.evaluation.kernels import Floats
 from spectrace.evaluation.thresholds import stated_thresholds
 from spectrace.evaluation.versions import look_at_each
+from spectrace.images.decode import Pixels
+from spectrace.learning.export import replace_card
 from spectrace.learning.fusion import fuse, out_of_fold_logits
 from spectrace.learning.recipes import read_recipe
 from spectrace.studies.pieces import TRAIN, VAL, WHEELS
@@ -58,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         conditions: what is done to the pictures of both classes.
         method: of calibration.
         false_positive_rate, miss_rate: of the thresholds.
+        named_camera_rate: share of camera pictures that may be given a family of traces, 0..1.
         card: fields of the card.
         seed: of the trainings.
         resamples: for the intervals.
@@ -75,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     method: str = "platt"
     false_positive_rate: float = 0.05
     miss_rate: float = 0.05
+    named_camera_rate: float = 0.05
     card: dict[str, Any] = {}
     seed: int = 0
     resamples: int = 500
@@ -140,6 +145,14 @@ def run_study(settings: Settings, context: Context) -> Result:
             families=hint[0] if hint else None,
             **card,
         )
+    said: Result = {}
+    if settings.families:
+        said = _families_said(context.folder / f"held-out-{MODEL}", parts.held_out, settings, context)
+        for name in (MODEL, f"held-out-{MODEL}"):
+            path = context.folder / name
+            replace_card(
+                path, msgspec.structs.replace(Model(path).card, families_threshold=said["threshold"])
+            )
     return {
         "manifest_digest": parts.everything.digest(),
         "trained_on": counts_by_class(parts.everything.select(split=TRAIN).rows),
@@ -155,7 +168,7 @@ def run_study(settings: Settings, context: Context) -> Result:
         "thresholds": msgspec.to_builtins(thresholds),
         "rows": compared(scored, list(settings.branches), settings),
         "pairs": _within_pairs(context.folder / f"held-out-{MODEL}", parts.held_out, settings, context),
-        "families": _families_said(context.folder / f"held-out-{MODEL}", parts.held_out, settings, context),
+        "families": said,
         "model": Model(context.folder / MODEL).card.name,
     }
 
@@ -272,31 +285,48 @@ def _within_pairs(model: Path, held_out: Manifest, settings: Settings, context: 
     return rows
 
 
-def _families_said(model: Path, held_out: Manifest, settings: Settings, context: Context) -> list[Result]:
-    """How often each family was named for the pictures of each, untouched; nothing without families."""
-    if not settings.families:
-        return []
+def _families_said(model: Path, held_out: Manifest, settings: Settings, context: Context) -> Result:
+    """The threshold at which few camera pictures are given a family, and which family the others are given.
+
+    Pictures are untouched. A picture that is called ``camera`` has no family.
+    """
     known = _by_family(held_out, settings.traces)
-    detector = Detector.load(model)
+    opened = Model(model)
+    detector = Detector(opened, card=msgspec.structs.replace(opened.card, families_threshold=0.0))
+
+    def named(_: Row, pixels: Pixels) -> tuple[str, float]:
+        found = detector.detect(pixels)
+        return found.family or NO_FAMILY, found.family_probability or 0.0
+
     with context.progress.task("families of traces", len(known)) as done:
-        rows, said = look_at_each(
-            known,
-            lambda _, pixels: detector.detect(pixels).family or NO_FAMILY,
-            workers=max(1, context.workers),
-            visit=partial(done, 1),
-        )
-    named = Counter(
-        (row.generator if row.is_generated else "camera", one) for row, one in zip(rows, said, strict=True)
+        rows, said = look_at_each(known, named, workers=max(1, context.workers), visit=partial(done, 1))
+    probabilities = np.array([probability for _, probability in said])
+    camera = np.array([not row.is_generated for row in rows])
+    sources = [row.source for row in rows]
+    cuts, _ = threshold_cuts(
+        probabilities,
+        ~camera,
+        balanced_weights(~camera, sources)[None],
+        false_positive_rate=settings.named_camera_rate,
+        miss_rate=0.0,
     )
-    groups = ("camera", *settings.traces)
-    return [
-        {
-            "made by": group,
-            "pictures": sum(count for (maker, _), count in named.items() if maker == group),
-            "said": {family: count for (maker, family), count in named.items() if maker == group},
-        }
-        for group in groups
-    ]
+    threshold = min(max(float(cuts[0]), 0.0), 1.0)
+    made = ["camera" if real else row.generator for row, real in zip(rows, camera, strict=True)]
+    counts = Counter(
+        (maker, family if probability >= threshold else NO_FAMILY)
+        for maker, (family, probability) in zip(made, said, strict=True)
+    )
+    return {
+        "threshold": round(threshold, 4),
+        "rows": [
+            {
+                "made by": group,
+                "pictures": made.count(group),
+                "said": {family: count for (maker, family), count in counts.items() if maker == group},
+            }
+            for group in ("camera", *settings.traces)
+        ],
+    }
 
 
 def _count(done: Callable[[int], None], _: object) -> None:
