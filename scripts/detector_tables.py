@@ -173,11 +173,19 @@ def _targets(path: Path) -> str:
     return _table(["aim", "found", "met"], rows)
 
 
+def _quantised(path: Path) -> str:
+    """Milliseconds a tile in each arithmetic."""
+    found = json.loads(path.read_text("utf-8"))["results"]
+    rows = [[name, f"{row['milliseconds']:.2f}", f"{row['ratio']:.2f}"] for name, row in found.items()]
+    return _table(["arithmetic", "milliseconds a tile", "ratio to float32"], rows)
+
+
 TABLES: dict[str, Callable[[Path], str]] = {
     "ingredients": _ingredients,
     "fusion": _fusion,
     "fusion-pairs": _fusion_pairs,
     "families": _families,
+    "quantised": _quantised,
     "known-failures": _known_failures,
     "peers": _peers,
     "targets": _targets,
