@@ -57,6 +57,7 @@ def main() -> None:
     measuring = steps.add_parser("measure")
     measuring.add_argument("manifest", type=Path)
     measuring.add_argument("--peer", action="append", default=[], metavar="NAME=MODEL")
+    measuring.add_argument("--peer-tiles", type=int, default=4, help="of a picture; large networks are slow")
     arguments = parser.parse_args()
     if arguments.step == "install":
         shutil.copyfile(arguments.model, TARGET)
@@ -65,7 +66,8 @@ def main() -> None:
         found = json.loads((ROOT / "results/operating-limits.json").read_text("utf-8"))
         change(limits=limits_of(found["result"]))
     else:
-        release(Manifest.read(arguments.manifest), dict(peer.split("=", 1) for peer in arguments.peer))
+        peers = dict(peer.split("=", 1) for peer in arguments.peer)
+        release(Manifest.read(arguments.manifest), peers, arguments.peer_tiles)
     print(TARGET, TARGET.stat().st_size)
 
 
@@ -74,7 +76,7 @@ def change(**fields: Any) -> None:
     replace_card(TARGET, msgspec.structs.replace(Model(TARGET).card, **fields))
 
 
-def release(manifest: Manifest, peers: dict[str, str]) -> None:
+def release(manifest: Manifest, peers: dict[str, str], tiles: int) -> None:
     """Measure the model on both splits and its peers on ``unseen``, and write what was found."""
     change(results={})
     results: dict[str, Any] = {}
@@ -86,7 +88,7 @@ def release(manifest: Manifest, peers: dict[str, str]) -> None:
     others = []
     for name, path in peers.items():
         for condition in CONDITIONS:
-            found = measure(Path(path), manifest, "unseen", condition)
+            found = measure(Path(path), manifest, "unseen", condition, tiles)
             others.append(msgspec.structs.replace(found, model=f"{name} ({found.model})"))
     if others:
         write(others, "peers-unseen")
@@ -97,12 +99,14 @@ def write(evaluations: list[Evaluation], name: str) -> None:
     Results(evaluations=evaluations, environment=Environment.here()).write(ROOT / "results" / f"{name}.json")
 
 
-def measure(model: Path, manifest: Manifest, split: str, condition: str) -> Evaluation:
+def measure(
+    model: Path, manifest: Manifest, split: str, condition: str, tiles: int | None = None
+) -> Evaluation:
     """One model on one split under one condition."""
     rows = manifest.select(split=split)
     with progress(f"{model.stem}, {split}, {condition}", len(rows)) as step:
         return evaluate(
-            Detector.load(model),
+            Detector.load(model, tiles=tiles),
             manifest,
             split=split,
             perturbation=None if condition == "identity" else condition,
