@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import time
@@ -10,7 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from spectrace.images.decode import Picture
 from spectrace.web import answers
+from spectrace.web.uploads import Upload
 
 
 @pytest.fixture
@@ -164,3 +167,17 @@ def test_a_fault_is_a_500_that_says_nothing_of_the_inside(serve, grey, monkeypat
     assert "secret" not in answer.text
     assert "secret" in caplog.text
     assert held(client) == 0
+
+
+def test_pictures_are_let_go_at_once(serve, grey):
+    client = serve()
+    gc.collect()
+    gc.disable()  # it may come minutes later, and until then memory would grow
+    try:
+        ask(client, grey)
+        client.post("/v1/evidence", files={"file": ("a.png", grey(200))})
+        client.post("/v1/evidence", files=[("files", ("a.png", grey(200)))] * 2)
+        kept = [one for one in gc.get_objects() if isinstance(one, Upload | Picture)]
+    finally:
+        gc.enable()
+    assert kept == []

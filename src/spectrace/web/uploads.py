@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,8 +105,8 @@ async def received(
     stated = request.headers.get("content-length", "")
     if stated.isdecimal() and int(stated) > settings.request_bytes:
         raise _too_large(int(stated), settings)
-    with held.lease() as grow:
-        form = _Form(boundary, settings, most)
+    form = _Form(boundary, settings, most)
+    with held.lease() as grow, closing(form):
         try:
             async with asyncio.timeout(settings.receive_seconds):
                 async for piece in request.stream():
@@ -166,6 +166,11 @@ class _Form:
         if not self._uploads:
             raise RefusedError(422, "no-file", f"the form holds no file: {_WANTED}")
         return self._uploads
+
+    def close(self) -> None:
+        """Let go of the files: form and parser know each other, and would keep them until a collection."""
+        self._uploads.clear()
+        self._content = bytearray()
 
     def _begin(self) -> None:
         if len(self._uploads) == self._most:
