@@ -131,8 +131,14 @@ class DiscriminantRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class CardRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the exported model's card says of it."""
+    """What the exported model's card says of it.
 
+    Attributes:
+        tile: side of the tiles that the exported model takes, where that is not the training's: networks
+            whose weights fit tiles of several sizes can be trained on smaller ones.
+    """
+
+    tile: Annotated[int, Meta(ge=0, le=1024)] = 0
     title: str = ""
     version: str = "0"
     kind: str = "frequency"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -12,12 +12,13 @@ import torch
 from spectrace.corpora.manifest import Manifest
 from spectrace.detectors.card import Card
 from spectrace.detectors.runtime import Model
-from spectrace.errors import ModelError
+from spectrace.errors import ModelError, RecipeError
 from spectrace.learning.checkpoints import CHECKPOINT, LOG
 from spectrace.learning.distributed import Processes
 from spectrace.learning.export import card_of, export_onnx
 from spectrace.learning.fitting import fit
 from spectrace.learning.loop import Trained, train
+from spectrace.learning.network import build_detector
 from spectrace.learning.pairs import Reconstructor
 from spectrace.learning.pictures import Pictures
 from spectrace.learning.progress import Progress
@@ -111,11 +112,28 @@ def run(
         )
     if group.first:
         (folder / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")
-        card = card_of(recipe, trained, manifest, seed)
+        exported = _for_tiles(recipe, trained)
+        card = card_of(recipe, exported, manifest, seed)
         if not _holds(folder / MODEL, card):
-            export_onnx(trained.network, card, folder / MODEL)
+            export_onnx(exported.network, card, folder / MODEL)
     group.word(None)
     return Run(folder, seed, trained)
+
+
+def _for_tiles(recipe: Recipe, trained: Trained) -> Trained:
+    """The same weights in a network for the tiles that the card is to name."""
+    if recipe.card.tile in (0, recipe.tile):
+        return trained
+    outputs = 1 if len(trained.classes) == 2 else len(trained.classes)
+    network = build_detector(msgspec.structs.replace(recipe, tile=recipe.card.tile), outputs, 0)
+    try:
+        network.load_state_dict(trained.network.state_dict())
+    except RuntimeError as error:
+        raise RecipeError(
+            f"card.tile is {recipe.card.tile}, but the weights of {recipe.network.id} fit tiles of "
+            f"{recipe.tile} pixels only: leave card.tile out"
+        ) from error
+    return replace(trained, network=network.eval())
 
 
 def _holds(path: Path, card: Card) -> bool:

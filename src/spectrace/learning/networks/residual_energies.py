@@ -36,29 +36,31 @@ _WINDOWS = ((46, 16), (20, 8), (9, 4))
 
 
 class ResidualEnergies(Network):
-    """Fully convolutional: one logit a patch of 96 pixels, every 32 pixels.
+    """Convolutions alone: one logit a patch of 96 pixels, every 32 pixels.
 
     Args:
         outputs: number of logits a patch.
-        tile: side of a tile in pixels, 96 or more; inputs of any other size are taken as well.
+        tile: side of a tile in pixels, 96 and any number of strides; the weights fit every such tile.
 
     Raises:
-        RecipeError: a tile smaller than a patch.
+        RecipeError: a tile that patches do not fill.
 
     Example:
         >>> network = ResidualEnergies(1, 128).eval()
-        >>> network(torch.zeros(2, 3, 128, 160)).shape
-        torch.Size([2, 1, 2, 3])
+        >>> network(torch.zeros(2, 3, 128, 128)).shape
+        torch.Size([2, 1, 2, 2])
     """
 
-    any_size = True
     mix: Tensor
     kernels: Tensor
 
     def __init__(self, outputs: int, tile: int) -> None:
         super().__init__()
-        if tile < PATCH:
-            raise RecipeError(f"tile is {tile}, residual-energies needs {PATCH} pixels or more: take 128")
+        if tile < PATCH or (tile - PATCH) % STRIDE:
+            raise RecipeError(
+                f"tile is {tile}, residual-energies needs {PATCH} pixels, or a multiple of {STRIDE} more: "
+                "take 128"
+            )
         self.patches = PatchGrid(size=PATCH, stride=STRIDE)
         self.register_buffer("mix", torch.tensor([_LUMA, (0.0, -1.0, 1.0), (1.0, -1.0, 0.0)]))
         kernels = torch.tensor(_HIGH_PASS, dtype=torch.float32)[:, None]

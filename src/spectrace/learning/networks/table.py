@@ -6,7 +6,13 @@ import re
 
 import torch
 
-from spectrace.learning.networks.registry import Network, build_network, network_ids, network_summary
+from spectrace.learning.networks.registry import (
+    Network,
+    build_network,
+    network_ids,
+    network_summary,
+    whole_tile,
+)
 
 TILE = 128
 
@@ -31,7 +37,8 @@ def network_table() -> str:
 
 def _row(identity: str, network: Network) -> str:
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    patch, stride = (network.patches.size, network.patches.stride) if network.any_size else ("tile", "tile")
+    whole = network.patches == whole_tile(TILE)
+    patch, stride = ("tile", "tile") if whole else (network.patches.size, network.patches.stride)
     return f"| `{identity}` | {network_summary(identity)} | {patch} | {stride} | {parameters:,} |"
 
 
