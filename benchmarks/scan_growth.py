@@ -4,7 +4,8 @@
 
 Small JPEGs (noise and gradients, each file's bytes its own) are made in a temporary folder. Some runs have
 all processors and a hundredth, a tenth and all of the pictures; the others a tenth of the pictures and other
-numbers of processes. Memory is the proportional set size of the parent and its workers, read five times a second.
+numbers of processes. Memory is the proportional set size of the parent and its workers, read five times a
+second. The parent's own processor time says how many workers one parent can serve.
 """
 
 from __future__ import annotations
@@ -102,22 +103,34 @@ def scan(*arguments: object, **options: object) -> subprocess.Popen:
 
 
 def measured(*arguments: object) -> dict:
-    """A whole scan: seconds, and peak memory in MB of all its processes, of the parent, of one worker."""
+    """A whole scan: seconds, the parent's processor time, peak memory in MB of all, the parent, a worker."""
     begun = time.perf_counter()
     process = scan(*arguments)
     peaks = {"peak_mb": 0.0, "peak_parent_mb": 0.0, "peak_worker_mb": 0.0}
+    parent_seconds = 0.0
     try:
         while process.poll() is None:
             sizes = {pid: memory_of(pid) for pid in descendants(process.pid)}
             parent = sizes.pop(process.pid, 0.0)
             now = (parent + sum(sizes.values()), parent, max(sizes.values(), default=0.0))
             peaks = {name: max(peaks[name], round(mb, 1)) for name, mb in zip(peaks, now, strict=True)}
+            parent_seconds = processor_time(process.pid) or parent_seconds
             time.sleep(LOOK_EVERY)
     finally:
         process.kill()
     if process.returncode:
         raise SystemExit(f"the scan ended with exit code {process.returncode}")
-    return {"seconds": round(time.perf_counter() - begun, 2), **peaks}
+    seconds = round(time.perf_counter() - begun, 2)
+    return {"seconds": seconds, "parent_cpu_seconds": round(parent_seconds, 2), **peaks}
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that a process has computed; 0 of one that has gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def descendants(root: int) -> list[int]:

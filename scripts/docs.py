@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import detector_tables
+import scan_tables
 import study_tables
 from spectrace.evaluation.figures import FIGURES
 from spectrace.evaluation.results import Results
@@ -102,6 +103,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "speed": _speed,
     **study_tables.TABLES,
     **detector_tables.TABLES,
+    **scan_tables.TABLES,
 }
 
 if __name__ == "__main__":

@@ -372,6 +372,26 @@ def test_sources_without_pictures_are_problems(spectrace, model, pictures, tmp_p
     assert len(rows_of(tmp_path / "out")) == 60
 
 
+def test_progress_on_a_terminal_only(model, pictures, tmp_path):
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    arguments = (pictures / "2", "--model", model, "--workers", 1, "--out")
+    command = [sys.executable, "-m", "spectrace", "scan", *map(str, arguments), str(tmp_path / "seen")]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # the end of a terminal that has been closed
+        while piece := os.read(ours, 65536):
+            shown += piece
+    os.close(ours)
+    assert process.wait() == 1
+    assert b"60/60" in shown
+    _, err = start(*arguments, tmp_path / "silent").communicate()
+    assert err == ""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs ray")
 def test_ray_goes_on_with_what_processes_began(model, pictures, tmp_path):

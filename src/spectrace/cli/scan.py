@@ -153,11 +153,11 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
         def step(progress: Progress) -> None:
             # The bar begins at what earlier runs did: only what is done now has a rate.
             if not bars.task_ids:
-                bars.add_task("", completed=progress.done, total=progress.listed, complete=False)
+                bars.add_task("", total=None, completed=progress.done, complete=False)
             bars.update(
                 bars.task_ids[0],
+                total=progress.listed or None,
                 completed=progress.done,
-                total=progress.listed,
                 complete=progress.complete,
             )
 

@@ -112,8 +112,8 @@ def scan(
     )
     folder = ScanFolder(out, wanted)
     try:
-        job = _Job(folder, on_progress)
         lister = Lister(folder.listing, list_items(sources, on_problem, column))
+        job = _Job(folder, lister, on_progress)
         lister.start()
         try:
             digests = folder.digests if once else None
@@ -123,7 +123,7 @@ def scan(
                 local.run(
                     scoring,
                     card.name,
-                    job.pending(lister),
+                    job.pending(),
                     job.deliver,
                     workers=workers or available_processors(),
                     digests=digests,
@@ -132,7 +132,7 @@ def scan(
                 from spectrace.scan import cluster  # noqa: PLC0415
 
                 lister.join()
-                ready = (chunk for chunk in job.pending(lister) if chunk is not None)
+                ready = (chunk for chunk in job.pending() if chunk is not None)
                 cluster.run(scoring, ready, job.deliver, workers=workers, digests=digests)
         finally:
             lister.stop()
@@ -154,8 +154,9 @@ def scan(
 class _Job:
     """What is to be done, what is done, and rows of chunks that are neither."""
 
-    def __init__(self, folder: ScanFolder, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, folder: ScanFolder, lister: Lister, on_progress: Callable[[Progress], None]) -> None:
         self._folder = folder
+        self._lister = lister
         self._on_progress = on_progress
         self._listing = Listing(folder.listing)
         self._digests = Digests(folder.digests) if folder.settings.once else None
@@ -163,14 +164,14 @@ class _Job:
         self._unfinished: dict[int, list[Row]] = {}
         self.was_complete = self._listing.complete
         done = sum(size for chunk, size in self._listing.sizes() if chunk in self._parts)
-        self.progress = Progress(done, self._listing.items, complete=False)
+        self._progress = Progress(done, self._listing.items, complete=False)
 
     def close(self) -> None:
         self._listing.close()
         if self._digests is not None:
             self._digests.close()
 
-    def pending(self, lister: Lister) -> Iterator[Chunk | None]:
+    def pending(self) -> Iterator[Chunk | None]:
         """Chunks without a part, as they are listed; None while the lister has more to come.
 
         Raises:
@@ -178,15 +179,15 @@ class _Job:
         """
         following = 0
         while True:
-            ended = not lister.is_alive()
+            ended = not self._lister.is_alive()
             for chunk in range(following, self._listing.chunks):
                 following = chunk + 1
                 if chunk not in self._parts:
                     yield self._listing.chunk(chunk)
-            self._step(0, complete=ended)
+            self._step(0)
             if ended:
-                if lister.error is not None:
-                    raise lister.error
+                if self._lister.error is not None:
+                    raise self._lister.error
                 return
             yield None
 
@@ -201,10 +202,10 @@ class _Job:
             self._folder.write_part(chunk.id, self._unfinished.pop(chunk.id))
         self._step(len(rows))
 
-    def _step(self, rows: int, *, complete: bool = False) -> None:
-        before = self.progress
-        self.progress = Progress(before.done + rows, self._listing.items, before.complete or complete)
-        self._on_progress(self.progress)
+    def _step(self, rows: int) -> None:
+        complete = not self._lister.is_alive()
+        self._progress = Progress(self._progress.done + rows, self._listing.items, complete)
+        self._on_progress(self._progress)
 
 
 def _stands_alone(source: str) -> bool:
