@@ -62,7 +62,13 @@ def run(
         return
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # of many kinds, bare ones among them
+        raise SpectraceError(
+            f"no cluster could be reached or started ({one_line(error)}): check RAY_ADDRESS, or take "
+            "--engine local"
+        ) from error
     try:
         unit = "GPU" if scoring.gpu else "CPU"
         most = workers or max(int(ray.cluster_resources().get(unit, 0)), 1)
