@@ -114,7 +114,7 @@ async function examine(picture) {
   if (!pictures.includes(picture)) return work(); // started over meanwhile
   tileOf(picture);
   overview();
-  if (!current) show(picture, false);
+  if (!current && picture === pictures[0]) show(picture, false);
   work();
 }
 
