@@ -4,8 +4,9 @@
 
 Three folders of JPEGs are made from the photographs that ship in scikit-image: small pictures, 1 MP and
 12 MP. For each, the command and a process that only decodes (Pillow, the same number of threads) run in
-turn, and the ratio is taken pair by pair. Start-up is measured against `import onnxruntime` alone. Where torch
-is installed, the same command with the network of NPR, its weights untrained, on the same tiles is a rival.
+turn, and the ratio is taken pair by pair. Start-up is measured against `import onnxruntime` alone. Where
+torch is installed, a rival is the same command with the network of NPR, its weights untrained, on the same
+tiles.
 """
 
 from __future__ import annotations

@@ -3,9 +3,10 @@
 
     scripts/release_model.py install runs/experiments/fusion/fusion.onnx
     scripts/release_model.py limits                                     # from results/operating-limits.json
-    scripts/release_model.py measure ../shared/corpus/manifest.csv [--peer NAME=MODEL ...]
+    scripts/release_model.py measure ../shared/corpus/manifest.csv
+    scripts/release_model.py peers ../shared/corpus/manifest.csv NAME=MODEL ...
 
-`measure` writes results/fusion-{val,unseen}.json, results/peers-unseen.json and the card. Nothing is chosen by what
+`measure` writes results/fusion-{val,unseen}.json and the card, `peers` results/peers-unseen.json. Nothing is chosen by what
 `unseen` gives: run it once, when everything else is settled.
 """
 
@@ -21,6 +22,7 @@ import msgspec
 
 from spectrace.cli.progress import progress
 from spectrace.corpora.manifest import Manifest
+from spectrace.detectors.card import Thresholds
 from spectrace.detectors.detector import Detector
 from spectrace.detectors.runtime import Model
 from spectrace.evaluation.calibrate import CONDITIONS
@@ -53,22 +55,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("install").add_argument("model", type=Path)
-    steps.add_parser("limits")
+    limiting = steps.add_parser("limits")
+    limiting.add_argument(
+        "--min-side", type=int, help="in place of the study's, where its pictures were too few"
+    )
     measuring = steps.add_parser("measure")
     measuring.add_argument("manifest", type=Path)
-    measuring.add_argument("--peer", action="append", default=[], metavar="NAME=MODEL")
-    measuring.add_argument("--peer-tiles", type=int, default=4, help="of a picture; large networks are slow")
+    rivals = steps.add_parser("peers")
+    rivals.add_argument("manifest", type=Path)
+    rivals.add_argument("peers", nargs="+", metavar="NAME=MODEL")
+    rivals.add_argument("--tiles", type=int, default=4, help="of a picture; large networks are slow")
     arguments = parser.parse_args()
     if arguments.step == "install":
         shutil.copyfile(arguments.model, TARGET)
-        change(description=DESCRIPTION)
+        change(description=DESCRIPTION, thresholds=careful(Model(TARGET).card.thresholds))
     elif arguments.step == "limits":
         found = json.loads((ROOT / "results/operating-limits.json").read_text("utf-8"))
-        change(limits=limits_of(found["result"]))
+        limits = limits_of(found["result"])
+        if arguments.min_side:
+            limits = msgspec.structs.replace(limits, min_side=arguments.min_side)
+        change(limits=limits)
+    elif arguments.step == "measure":
+        release(Manifest.read(arguments.manifest))
     else:
-        peers = dict(peer.split("=", 1) for peer in arguments.peer)
-        release(Manifest.read(arguments.manifest), peers, arguments.peer_tiles)
+        peers = dict(peer.split("=", 1) for peer in arguments.peers)
+        measure_peers(Manifest.read(arguments.manifest), peers, arguments.tiles)
     print(TARGET, TARGET.stat().st_size)
+
+
+def careful(thresholds: Thresholds) -> Thresholds:
+    """Thresholds at the careful ends of their 95 % intervals: fewer verdicts, fewer wrong ones."""
+    upper, lower = thresholds.generated_bounds, thresholds.camera_bounds
+    assert upper is not None, "the study states intervals"
+    assert lower is not None, "the study states intervals"
+    return msgspec.structs.replace(thresholds, generated=upper.high, camera=lower.low)
 
 
 def change(**fields: Any) -> None:
@@ -76,8 +96,8 @@ def change(**fields: Any) -> None:
     replace_card(TARGET, msgspec.structs.replace(Model(TARGET).card, **fields))
 
 
-def release(manifest: Manifest, peers: dict[str, str], tiles: int) -> None:
-    """Measure the model on both splits and its peers on ``unseen``, and write what was found."""
+def release(manifest: Manifest) -> None:
+    """Measure the model on both splits, and write what was found."""
     change(results={})
     results: dict[str, Any] = {}
     for split in ("val", "unseen"):
@@ -85,13 +105,16 @@ def release(manifest: Manifest, peers: dict[str, str], tiles: int) -> None:
         write(measured, f"fusion-{split}")
         results[split] = {one.perturbation or "untouched": compact(one) for one in measured}
     change(results=results)
-    others = []
+
+
+def measure_peers(manifest: Manifest, peers: dict[str, str], tiles: int) -> None:
+    """Measure other models on ``unseen``."""
+    found = []
     for name, path in peers.items():
         for condition in CONDITIONS:
-            found = measure(Path(path), manifest, "unseen", condition, tiles)
-            others.append(msgspec.structs.replace(found, model=f"{name} ({found.model})"))
-    if others:
-        write(others, "peers-unseen")
+            one = measure(Path(path), manifest, "unseen", condition, tiles)
+            found.append(msgspec.structs.replace(one, model=f"{name} ({one.model})"))
+    write(found, "peers-unseen")
 
 
 def write(evaluations: list[Evaluation], name: str) -> None:

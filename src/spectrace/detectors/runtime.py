@@ -17,7 +17,7 @@ from spectrace.errors import ModelError, UsageError
 if TYPE_CHECKING:
     import onnxruntime
 
-DEFAULT_MODEL = "frequency"
+DEFAULT_MODEL = "fusion"
 _BATCH = 4  # more tiles at a time leave the cache
 _BLOCK = 512
 _SUFFIX = ".onnx"
@@ -81,7 +81,7 @@ class Model:
 
     Example:
         >>> import numpy as np
-        >>> model = Model(find_model())
+        >>> model = Model(find_model("frequency"))
         >>> size = model.card.tile_size
         >>> model.logits(np.zeros((2, 3, size, size), np.uint8)).shape
         (2, 1, 1)
