@@ -29,7 +29,7 @@ from scan_growth import descendants, first_paths, make_pictures, scan
 from spectrace.evaluation.environment import Environment
 
 VICTIMS = ("parent", "worker", "all")
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 def main() -> None:

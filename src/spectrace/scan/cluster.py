@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from spectrace.scan.items import Item
 from spectrace.scan.scoring import Deliver, Scoring, score_batch
 
 _WINDOW = 1000  # chunks of one data set: their items are in memory
-_RETRIES = 3
+_ATTEMPTS = 3
 
 
 def run(
@@ -49,8 +49,6 @@ def run(
         MissingDependencyError: Ray is not installed.
         SpectraceError: the job failed; what was delivered stays.
     """
-    # What its C++ part prints is for its own developers; it reads this when it is loaded.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray  # noqa: PLC0415  (optional, and slow to start)
         import ray.data  # noqa: PLC0415
@@ -72,8 +70,11 @@ def run(
     try:
         unit = "GPU" if scoring.gpu else "CPU"
         most = workers or max(int(ray.cluster_resources().get(unit, 0)), 1)
-        model = ray.put(Path(scoring.model).read_bytes())
-        known = None if digests is None else _beside(ray, digests)
+        # On this machine, where the files are.
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        )
+        home = ray.remote(num_cpus=0, scheduling_strategy=here)(_Home).remote(scoring.model, digests)
         head: Iterator[Chunk] = iter([first])
         while window := {chunk.id: chunk for chunk in [*head, *islice(chunks, _WINDOW)]}:
             data = ray.data.from_items(
@@ -82,14 +83,11 @@ def run(
             )
             scored = data.map_batches(
                 _Scorer,
-                fn_constructor_args=(scoring, model, known),
+                fn_constructor_args=(scoring, home, digests is not None),
                 batch_size=1,
                 compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
                 num_cpus=1,
                 num_gpus=1 if scoring.gpu else None,
-                # A picture that no actor survives must end the job, not keep it for ever.
-                max_restarts=_RETRIES,
-                max_task_retries=_RETRIES,
             )
             for row in scored.iter_rows():
                 deliver(window[row["chunk"]], 0, json.loads(row["rows"]))
@@ -101,31 +99,49 @@ def run(
         ray.shutdown()
 
 
-def _beside(ray: Any, digests: Path) -> Any:
-    """An actor on this machine, where the file of the digests is."""
-    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-        ray.get_runtime_context().get_node_id(), soft=False
-    )
-    return ray.remote(num_cpus=0, scheduling_strategy=here)(Digests).remote(digests)
+class _Home:
+    """An actor beside the parent: what the scorers ask of its machine."""
+
+    def __init__(self, model: str, digests: Path | None) -> None:
+        self._model = model
+        self._digests = None if digests is None else Digests(digests)
+        self._begun: Counter[int] = Counter()
+
+    def model(self) -> bytes:
+        return Path(self._model).read_bytes()
+
+    def known(self, sha256: str) -> bool:
+        return self._digests is not None and self._digests.known(sha256)
+
+    def begin(self, chunk: int) -> int:
+        """How often a chunk was begun, this time included."""
+        self._begun[chunk] += 1
+        return self._begun[chunk]
 
 
 class _Scorer:
     """An actor: a detector that stays loaded."""
 
-    def __init__(self, scoring: Scoring, model: Any, known: Any) -> None:
+    def __init__(self, scoring: Scoring, home: Any, once: bool) -> None:
         import ray  # noqa: PLC0415  (it is here: this runs in one of its workers)
 
+        self._begin = lambda chunk: ray.get(home.begin.remote(int(chunk)))
+        self._known = (lambda sha256: ray.get(home.known.remote(sha256))) if once else None
         # The model travels: a worker may be a machine without that file.
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
-            path.write_bytes(ray.get(model))
+            path.write_bytes(ray.get(home.model.remote()))
             self._detector = msgspec.structs.replace(scoring, model=str(path)).detector()
         self._column = scoring.column
-        self._known = None if known is None else (lambda sha256: ray.get(known.known.remote(sha256)))
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         answers = []
-        for items in batch["items"]:
+        for chunk, items in zip(batch["chunk"], batch["items"], strict=True):
+            # Ray starts an actor that died again, for ever: a picture that none survives must end the job.
+            if self._begin(chunk) > _ATTEMPTS:
+                raise SpectraceError(
+                    f"{_ATTEMPTS} actors died of chunk {chunk}: --engine local finds out why"
+                )
             taken = (Item(path, row) for path, row in json.loads(items))
             rows = list(score_batch(self._detector, taken, column=self._column, known=self._known))
             answers.append(json.dumps(rows))
