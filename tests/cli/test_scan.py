@@ -403,6 +403,8 @@ def test_ray_goes_on_with_what_processes_began(model, pictures, tmp_path):
     before = {path.name for path in (out / "rows").iterdir()}
     process = start(*arguments, "--engine", "ray", "--workers", 1)
     _, err = process.communicate(timeout=540)
+    if "no cluster could be reached or started" in err:
+        pytest.skip("too busy a machine: Ray gives a cluster half a minute to start")
     assert process.returncode == 3, err
     assert {path.name for path in (out / "rows").iterdir()} > before
     assert_as_detected(out, model, pictures)

@@ -10,7 +10,8 @@ import json
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -93,10 +94,15 @@ def run(
                 deliver(window[row["chunk"]], 0, json.loads(row["rows"]))
     except ray.exceptions.RayError as error:
         raise SpectraceError(
-            f"the cluster gave up ({one_line(error)}): the same command goes on, also with --engine local"
+            f"the cluster gave up ({_reason(error)}): the same command goes on, also with --engine local"
         ) from error
     finally:
         ray.shutdown()
+
+
+def _reason(error: Exception) -> str:
+    """The last line of Ray's report, below the stack: the error itself."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
 class _Home:
@@ -125,8 +131,11 @@ class _Scorer:
     def __init__(self, scoring: Scoring, home: Any, once: bool) -> None:
         import ray  # noqa: PLC0415  (it is here: this runs in one of its workers)
 
-        self._begin = lambda chunk: ray.get(home.begin.remote(int(chunk)))
-        self._known = (lambda sha256: ray.get(home.known.remote(sha256))) if once else None
+        def ask(method: str, value: str | int) -> Any:
+            return ray.get(getattr(home, method).remote(value))
+
+        self._begin: Callable[[int], int] = partial(ask, "begin")
+        self._known: Callable[[str], bool] | None = partial(ask, "known") if once else None
         # The model travels: a worker may be a machine without that file.
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
@@ -138,7 +147,7 @@ class _Scorer:
         answers = []
         for chunk, items in zip(batch["chunk"], batch["items"], strict=True):
             # Ray starts an actor that died again, for ever: a picture that none survives must end the job.
-            if self._begin(chunk) > _ATTEMPTS:
+            if self._begin(int(chunk)) > _ATTEMPTS:
                 raise SpectraceError(
                     f"{_ATTEMPTS} actors died of chunk {chunk}: --engine local finds out why"
                 )
