@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import skimage
 import sklearn
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -34,7 +34,12 @@ _PHOTOGRAPHS = {
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # A shared machine may pause at any moment; CI must give the same answer twice.
-settings.register_profile("spectrace", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile(
+    "spectrace",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine is no fault of a test
+)
 settings.load_profile("spectrace")
 
 
