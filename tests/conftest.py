@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +69,49 @@ def corpus() -> Path:
     if not (CORPUS / "manifest.csv").is_file():
         pytest.skip("../shared/corpus is not here")
     return CORPUS
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A Git repository of the test's own."""
+
+    folder: Path
+
+    def git(self, *arguments: str) -> str:
+        """What Git says to a command."""
+        run = subprocess.run(["git", *arguments], cwd=self.folder, capture_output=True, check=True)
+        return os.fsdecode(run.stdout).strip()
+
+    def commit(self, files: dict[str, bytes]) -> str:
+        """Writes files and commits all that differs; gives the revision."""
+        for name, raw in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(raw)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "change")
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A repository with one commit, which is the current folder; no settings of this machine apply to it."""
+    for name, value in {
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        **{
+            f"GIT_{who}_{what}": "a@example.org"
+            for who in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        },
+    }.items():
+        monkeypatch.setenv(name, value)
+    made = Repository(tmp_path / "repository")
+    made.folder.mkdir()
+    monkeypatch.chdir(made.folder)
+    made.git("init", "--quiet", "--initial-branch=main")
+    made.commit({"README.md": b"A repository\n"})
+    return made
 
 
 def save_model(

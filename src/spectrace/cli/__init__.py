@@ -21,6 +21,7 @@ VERBS = {
     "explain": "Show what a model looks at: mean heatmaps, predictive patches, regions.",
     "generate": "Train small generators, sample them, see how far their traces can be hidden.",
     "experiment": "Make one table or figure of the papers, or of ours, again.",
+    "gate": "Fail when pictures that enter a repository are generated.",
     "scan": "Scan big collections to Parquet; resumes where it stopped.",
     "manifest": "Build or check a manifest of labelled pictures.",
     "serve": "Serve a page and a REST API about pictures on this machine.",
