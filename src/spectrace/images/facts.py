@@ -15,7 +15,7 @@ __all__ = ["Facts", "file_facts", "jpeg_quality"]
 class Facts(msgspec.Struct, frozen=True):
     """Facts of a picture.
 
-    Args:
+    Attributes:
         format: ``JPEG``, ``MPO``, ``PNG``, ``WEBP``, ``AVIF``, ``TIFF``, ``BMP``, ``GIF``; ``array`` for
             pixels that came without a file.
         width: in pixels, as displayed.
