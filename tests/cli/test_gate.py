@@ -94,6 +94,12 @@ def test_a_name_like_an_option_is_a_name_also_alone(gate, repository, name):
     assert gate(name).code == 1
 
 
+def test_files_that_do_not_end_like_pictures_pass(gate, repository):
+    repository.commit({"notes.txt": b"text", "old.png": BRIGHT})
+    assert (gate("notes.txt").code, gate("notes.txt").out) == (0, "no pictures to look at\n")
+    assert gate("notes.txt", "old.png").code == 1
+
+
 def change(repository, what):
     """Commits a change: ``old.png`` and ``data.bin`` are generated, ``dark.png`` is not, ``link.png`` a link."""
     folder = repository.folder
@@ -136,7 +142,7 @@ def test_kinds_of_changes(gate, repository, what, found):
     change(repository, what)
     result = gate("--since", before)
     if found is None:
-        assert (result.code, result.out) == (0, "no pictures were added or changed\n")
+        assert (result.code, result.out) == (0, "no pictures to look at\n")
     else:
         assert (result.code, result.out.splitlines()[0].split()) == (1, ["generated", found])
 

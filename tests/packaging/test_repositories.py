@@ -73,7 +73,9 @@ def test_the_hook_of_the_guide(settings_of, blocks, repository, model_option):
 
 def test_the_hook_takes_pictures_that_are_read(settings_of):
     (hook,) = settings_of(".pre-commit-hooks.yaml")
-    assert {f".{kind}" for kind in hook["types_or"]} <= SUFFIXES
+    assert all(re.search(hook["files"], f"a b{suffix}") for suffix in SUFFIXES)
+    assert re.search(hook["files"], "A.JPG")
+    assert not any(re.search(hook["files"], name) for name in ("a.svg", "a.txt", "png", "a.png.txt"))
 
 
 def scripts(action):

@@ -38,16 +38,18 @@ def command(
 ) -> int:
     """Fail when pictures that enter a repository are generated: for hooks and workflows.
 
-    FILE is a picture, by its name and nothing else: no folders, lists or patterns. Pictures of which nothing
-    can be told pass.
+    FILE is the name of one file: no folders, lists or patterns. Files that do not end like pictures, and
+    pictures of which nothing can be told, pass.
 
     Exit codes: 0 nothing generated found, 1 something found, 2 wrong usage, 3 some pictures unreadable (with
     --strict; otherwise they pass too).
     """
     if since is None:
-        paths = [_file(name) for name in files]
-        if not paths:
-            raise UsageError("no pictures: name files, or a revision with --since")
+        from spectrace.images.sources import ends_like_a_picture  # noqa: PLC0415
+
+        if not files:
+            raise UsageError("nothing to look at: name files, or a revision with --since")
+        paths = [path for path in map(_file, files) if ends_like_a_picture(path)]
     else:
         from spectrace.images.repository import added_since  # noqa: PLC0415
 
@@ -129,7 +131,7 @@ class _Gate:
     def _sentence(self) -> str:
         total = self._counts.total()
         if not total:
-            return "no pictures were added or changed"
+            return "no pictures to look at"
         kinds = (_GENERATED, "camera", "inconclusive", _NOT_READ)
         counts = ", ".join(f"{self._counts[kind]:,} {kind}" for kind in kinds if self._counts[kind])
         return f"{total:,} picture{'' if total == 1 else 's'}: {counts}"

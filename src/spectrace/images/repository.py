@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from spectrace.errors import UsageError
-from spectrace.images.sources import SUFFIXES
+from spectrace.images.sources import ends_like_a_picture
 
 _REGULAR = ("100644", "100755")  # links and submodules have other modes
 
@@ -79,14 +79,10 @@ def _pictures(listing: bytes) -> Iterator[str]:
         name = next(fields)
         if status.startswith("R"):
             moved, name = name, next(fields)
-            if _is_picture(moved):
+            if ends_like_a_picture(Path(moved)):
                 continue
-        if mode in _REGULAR and _is_picture(name):
+        if mode in _REGULAR and ends_like_a_picture(Path(name)):
             yield name
-
-
-def _is_picture(name: str) -> bool:
-    return Path(name).suffix.lower() in SUFFIXES
 
 
 def _git(folder: str | os.PathLike[str], *arguments: str) -> bytes:

@@ -17,6 +17,16 @@ SUFFIXES = frozenset(
 _ENDINGS = " ".join(sorted(SUFFIXES))
 
 
+def ends_like_a_picture(path: Path) -> bool:
+    """Whether a file's name ends as pictures' names do; what the file holds does not count.
+
+    Example:
+        >>> [ends_like_a_picture(Path(name)) for name in ("a.JPG", "b.txt", "png")]
+        [True, False, False]
+    """
+    return path.suffix.lower() in SUFFIXES
+
+
 def _refuse(problem: str) -> None:
     raise UsageError(problem)
 
@@ -109,10 +119,10 @@ def _walk(folder: Path, take_video: Callable[[Path], bool]) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            path, suffix = Path(parent, name), Path(name).suffix.lower()
+            path = Path(parent, name)
             if name.startswith("."):
                 continue
-            if suffix in SUFFIXES or (suffix in VIDEO_SUFFIXES and take_video(path)):
+            if ends_like_a_picture(path) or (path.suffix.lower() in VIDEO_SUFFIXES and take_video(path)):
                 yield path
 
 
