@@ -11,6 +11,7 @@ import spectrace
 def test_the_public_names_are_exactly_these():
     assert sorted(spectrace.__all__) == [
         "Detection",
+        "Detections",
         "Detector",
         "ImageError",
         "ImageProblem",
@@ -23,6 +24,7 @@ def test_the_public_names_are_exactly_these():
         "Verdict",
         "__version__",
         "detect",
+        "detect_all",
     ]
     assert dir(spectrace) == sorted(spectrace.__all__)
     for name in spectrace.__all__:

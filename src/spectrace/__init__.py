@@ -1,7 +1,8 @@
 """Spectrace tells camera pictures from generated ones by the traces generators leave.
 
-The public face is small: :func:`detect` for one picture, :class:`Detector` for many,
-:class:`Detection` and :class:`Verdict` for what they answer, and the errors.
+The public face is small: :func:`detect` for one picture, :func:`detect_all` for many, :class:`Detector` for
+other models and settings, :class:`Detection`, :class:`Detections` and :class:`Verdict` for what they answer,
+and the errors.
 
 Example:
     >>> import numpy as np
@@ -26,7 +27,11 @@ from spectrace.errors import (
 )
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
     from spectrace.detectors.detection import Detection, Verdict
+    from spectrace.detectors.detections import Detections
     from spectrace.detectors.detector import Detector
     from spectrace.images.decode import Source
 
@@ -34,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Detection",
+    "Detections",
     "Detector",
     "ImageError",
     "ImageProblem",
@@ -46,10 +52,12 @@ __all__ = [
     "Verdict",
     "__version__",
     "detect",
+    "detect_all",
 ]
 
 _LAZY = {
     "Detection": "spectrace.detectors.detection",
+    "Detections": "spectrace.detectors.detections",
     "Detector": "spectrace.detectors.detector",
     "Verdict": "spectrace.detectors.detection",
 }
@@ -58,7 +66,7 @@ _LAZY = {
 def detect(source: Source) -> Detection:
     """Say of one picture whether a camera or a generator made it, with the shipped detector.
 
-    For more than one picture load a :class:`Detector` once and use it again.
+    For more than one picture take :func:`detect_all`, or load a :class:`Detector` once and use it again.
 
     Args:
         source: path, bytes, file object, PIL image, or array (uint8 [H, W, 3] RGB among others).
@@ -72,6 +80,30 @@ def detect(source: Source) -> Detection:
     from spectrace.detectors.detector import Detector  # noqa: PLC0415  (heavy: only when it is used)
 
     return Detector.load().detect(source)
+
+
+def detect_all(
+    sources: str | os.PathLike[str] | Iterable[Source], *, workers: int | None = None
+) -> Detections:
+    """Say it of many pictures, with the shipped detector, and give a table of them.
+
+    Args:
+        sources: a folder, a pattern or ``@list.txt``, or any number of these and of pictures as for
+            :func:`detect`.
+        workers: threads; None takes one a processor.
+
+    Returns:
+        The detections in their order, which are a table too: for pandas, for Arrow, and to look at in a
+        notebook. A picture that cannot be read is a row with ``error``.
+
+    Example:
+        >>> import spectrace
+        >>> spectrace.detect_all(["not-there.jpg"]).rows()[0]["error"]
+        'not-there.jpg is not there: check the path'
+    """
+    from spectrace.detectors.detector import Detector  # noqa: PLC0415
+
+    return Detector.load().detect_all(sources, workers=workers)
 
 
 def __getattr__(name: str) -> Any:

@@ -62,14 +62,15 @@ class UsageError(SpectraceError):
 
 
 class MissingDependencyError(SpectraceError):
-    """A feature needs an optional package.
+    """A feature needs an optional package: one of an extra of this one, or to be installed by its own name.
 
     Example:
         >>> str(MissingDependencyError("Parquet files", "pyarrow", "parquet"))
         "Parquet files need pyarrow, which is not installed: pip install 'spectrace[parquet]'"
+        >>> str(MissingDependencyError("Data frames", "pandas"))
+        'Data frames need pandas, which is not installed: pip install pandas'
     """
 
-    def __init__(self, feature: str, package: str, extra: str) -> None:
-        super().__init__(
-            f"{feature} need {package}, which is not installed: pip install 'spectrace[{extra}]'"
-        )
+    def __init__(self, feature: str, package: str, extra: str | None = None) -> None:
+        wanted = package if extra is None else f"'spectrace[{extra}]'"
+        super().__init__(f"{feature} need {package}, which is not installed: pip install {wanted}")

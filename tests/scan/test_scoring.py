@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from spectrace.detectors.detector import Detector
+from spectrace.detectors.schema import flat, schema
 from spectrace.scan.items import Item
-from spectrace.scan.schema import flat, schema
 from spectrace.scan.scoring import Scoring, score_batch
 
 

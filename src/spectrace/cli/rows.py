@@ -12,12 +12,12 @@ from typing import Any, TextIO
 
 import click
 
-from spectrace.corpora.tables import load_pyarrow
 from spectrace.detectors.detection import Detection
+from spectrace.detectors.schema import flat, schema
 from spectrace.errors import UsageError
 from spectrace.explain.wording import resemblance
 from spectrace.images.video_formats import split_frame_path
-from spectrace.scan.schema import flat, schema
+from spectrace.optional import load_pyarrow
 
 _COLOURS = {"generated": "red", "camera": "green", "inconclusive": "yellow"}
 _SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spectrace.errors import ManifestError, MissingDependencyError
+from spectrace.errors import ManifestError
+from spectrace.optional import load_pyarrow
 
 Table = tuple[tuple[str, ...], list[dict[str, str]]]
 
@@ -124,20 +125,6 @@ def _write_parquet(path: Path, columns: Sequence[str], lines: list[dict[str, str
             f"{os.fsencode(error.object)!r} is not UTF-8, which Parquet wants: rename the file or write .csv"
         ) from error
     parquet.write_table(table, path, compression="zstd")
-
-
-def load_pyarrow() -> tuple[Any, Any]:
-    """The modules ``pyarrow`` and ``pyarrow.parquet``.
-
-    Raises:
-        MissingDependencyError: they are not installed.
-    """
-    try:
-        import pyarrow  # noqa: PLC0415 - optional, and slow to import
-        import pyarrow.parquet  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingDependencyError("Parquet files", "pyarrow", "parquet") from error
-    return pyarrow, pyarrow.parquet
 
 
 _Reader = Callable[[Path], Table]

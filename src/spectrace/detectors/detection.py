@@ -11,7 +11,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from spectrace.detectors.card import Card
 from spectrace.detectors.patches import PatchGrid
+from spectrace.detectors.shown import Shown
+from spectrace.images.decode import Source
 from spectrace.images.facts import Facts
 from spectrace.provenance import Provenance
 
@@ -50,7 +53,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Detection:
+class Detection(Shown):
     """One picture's row: the verdict, the score behind it and why.
 
     Attributes:
@@ -68,6 +71,9 @@ class Detection:
         provenance: what the file says about itself. Never part of the score.
         error: one line when the picture could not be read, else None.
         evidence: for heatmaps and reports; not part of the row.
+        source: what the picture can be read from once more, to be shown; None where it was not kept. Not part
+            of the row.
+        card: of the model; not part of the row.
 
     Example:
         >>> row = Detection(path="a.jpg", model="demo@1", error="a.jpg is empty")
@@ -91,6 +97,8 @@ class Detection:
     provenance: Provenance | None = None
     error: str | None = None
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
+    source: Source | None = field(default=None, repr=False, compare=False)
+    card: Card | None = field(default=None, repr=False, compare=False)
 
     @property
     def probability(self) -> float | None:

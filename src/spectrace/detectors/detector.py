@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spectrace.detectors.card import Card
 from spectrace.detectors.detection import Detection, Evidence, Verdict
+from spectrace.detectors.detections import Detections
 from spectrace.detectors.fusion import branch_shares, card_without, likely_family, switch_off
 from spectrace.detectors.pooling import pool
 from spectrace.detectors.runtime import Model, Outputs, find_model
@@ -19,6 +20,7 @@ from spectrace.detectors.views import View, view_of
 from spectrace.errors import ImageError, ModelError, UsageError
 from spectrace.images import perturbations
 from spectrace.images.decode import Limits, Picture, Source, decode
+from spectrace.images.sources import stream
 from spectrace.provenance import read as read_provenance
 from spectrace.threads import in_order
 
@@ -94,6 +96,8 @@ class Detector:
     def detect(self, source: Source) -> Detection:
         """Look at one picture.
 
+        The result refers to the source, so that a notebook can show the picture beside the verdict.
+
         Args:
             source: path, bytes, file object, PIL image, or array (uint8 [H, W, 3] RGB among others; see
                 :func:`spectrace.images.decode.decode`).
@@ -104,7 +108,30 @@ class Detector:
         Raises:
             ImageError: the picture cannot be read.
         """
-        return self.examine(decode(source, self.limits), path=_path_of(source))
+        return self.examine(decode(source, self.limits), path=_path_of(source), source=_kept(source))
+
+    def detect_all(
+        self, sources: str | os.PathLike[str] | Iterable[Source], *, workers: int | None = None
+    ) -> Detections:
+        """Look at many pictures, and give a table of them.
+
+        A picture that cannot be read is a row with ``error``; the rest goes on. Rows of paths, and of
+        pictures in a list or tuple, can be shown in a notebook; of pictures that an iterator makes, none is
+        kept.
+
+        Args:
+            sources: as for :meth:`detect`; a path may also be a folder, a pattern or ``@list.txt``, as for
+                ``spectrace detect``, and stand alone. What is named twice has two rows.
+            workers: threads; None takes one a processor.
+
+        Example:
+            >>> Detector.load().detect_all(["not-there.jpg", np.zeros((1, 1, 3), np.uint8)])
+            <Detections of 2 pictures: 1 inconclusive, 1 error>
+        """
+        listed = [sources] if isinstance(sources, str | os.PathLike) else sources
+        # Pictures in a list are in memory anyway.
+        keep = isinstance(listed, Sequence)
+        return Detections(in_order(lambda source: self._row(source, None, keep), _named(listed), workers))
 
     def detect_many(
         self, sources: Iterable[Source], *, workers: int | None = None, visit: Visit | None = None
@@ -122,12 +149,15 @@ class Detector:
         """
         return in_order(lambda source: self._row(source, visit), sources, workers)
 
-    def examine(self, picture: Picture, *, path: str | None = None) -> Detection:
+    def examine(
+        self, picture: Picture, *, path: str | None = None, source: Source | None = None
+    ) -> Detection:
         """Look at a picture that is already decoded.
 
         Args:
             picture: as :func:`spectrace.images.decode.decode` gives it.
             path: what to call it in the row.
+            source: what it can be decoded from once more, for notebooks that show it.
         """
         facts = picture.facts
         view = view_of(picture.pixels, self.card, self._tile_limit)
@@ -171,15 +201,18 @@ class Detector:
             family_probability=family and family[1],
             provenance=None if picture.raw is None else read_provenance(picture.raw),
             evidence=evidence,
+            source=source,
+            card=self.card,
         )
 
-    def _row(self, source: Source, visit: Visit | None) -> Detection:
+    def _row(self, source: Source, visit: Visit | None, keep: bool = False) -> Detection:
         path = _path_of(source)
         try:
             picture = decode(source, self.limits)
         except ImageError as error:
             return Detection(path=path, model=self.card.name, error=str(error))
-        detection = self.examine(picture, path=path)
+        # A path is always kept; pictures in memory are the caller's to let go.
+        detection = self.examine(picture, path=path, source=_kept(source) if keep else path)
         if visit is not None:
             visit(picture, detection)
         return detection
@@ -199,6 +232,24 @@ class Detector:
             (str(perturbation), self._score(self._outputs(view.after(perturbation)).logits))
             for perturbation in self._stability
         ]
+
+
+def _named(sources: Iterable[Source]) -> Iterator[Source]:
+    """Pictures and paths, with files in the place of folders, patterns and lists."""
+    for source in sources:
+        if isinstance(source, str | os.PathLike):
+            # What names no file becomes the row that says so.
+            found: Iterator[Source] = stream([source], lambda problem: None)
+            first = next(found, source)
+            yield first
+            yield from found
+        else:
+            yield source
+
+
+def _kept(source: Source) -> Source | None:
+    # A file object may be closed at any moment, or give its bytes only once.
+    return _path_of(source) or (None if hasattr(source, "read") else source)
 
 
 def _path_of(source: Source) -> str | None:

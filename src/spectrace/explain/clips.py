@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from spectrace.detectors.detection import Detection
-from spectrace.explain.entries import ReportEntry, claim_rows, error_entry
-from spectrace.provenance.record import clean
-
-_LINE_LIMIT = 400
+from spectrace.explain.entries import ReportEntry, row_entry
 
 
 def clip_entry(detection: Detection, frames: Sequence[ReportEntry]) -> ReportEntry:
@@ -32,24 +29,9 @@ def clip_entry(detection: Detection, frames: Sequence[ReportEntry]) -> ReportEnt
     ]
     if detection.sha256 is not None:
         facts.append(("SHA-256", detection.sha256))
-    provenance = detection.provenance
     return replace(
-        error_entry(detection),
-        error=None,
-        verdict=None if detection.verdict is None else detection.verdict.value,
-        score=detection.score,
-        probability=detection.probability,
-        reasons=tuple(_reason(reason) for reason in detection.reasons),
-        tiles=detection.tiles,
+        row_entry(detection),
         patches=sum(frame.patches for frame in readable),
         covered=sum(frame.covered for frame in readable) / max(1, len(readable)),
-        branches=tuple(detection.branches.items()),
         facts=tuple(facts),
-        claims=None if provenance is None else tuple(claim_rows(provenance)),
-        notes=() if provenance is None else tuple(clean(note, _LINE_LIMIT) for note in provenance.notes),
     )
-
-
-def _reason(reason: str) -> tuple[str, str]:
-    code, _, sentence = clean(reason, _LINE_LIMIT).partition(": ")
-    return code, sentence

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +124,35 @@ def error_entry(detection: Detection) -> ReportEntry:
     return ReportEntry(name=name, folder=folder, error=clean(detection.error or "not read", _LINE_LIMIT))
 
 
-def entry(picture: Picture, detection: Detection, *, side: int = SIDE) -> ReportEntry:
+def row_entry(detection: Detection) -> ReportEntry:
+    """What a report shows of a row alone, without its picture.
+
+    Example:
+        >>> from spectrace.detectors.detection import Verdict
+        >>> row = Detection(path="a/b.jpg", model="demo@1", score=1.5, verdict=Verdict.CAMERA)
+        >>> row_entry(row).folder, row_entry(row).name, row_entry(row).verdict
+        ('a', 'b.jpg', 'camera')
+    """
+    if detection.error is not None or detection.verdict is None:
+        return error_entry(detection)
+    provenance = detection.provenance
+    folder, name = _place(detection)
+    return ReportEntry(
+        name=name,
+        folder=folder,
+        verdict=detection.verdict.value,
+        score=detection.score,
+        probability=detection.probability,
+        reasons=tuple(_reason(reason) for reason in detection.reasons[:_REASONS_LIMIT]),
+        tiles=detection.tiles,
+        branches=tuple(detection.branches.items()),
+        resemblance=_resemblance(detection),
+        claims=None if provenance is None else tuple(claim_rows(provenance)),
+        notes=() if provenance is None else tuple(clean(note, _LINE_LIMIT) for note in provenance.notes),
+    )
+
+
+def entry(picture: Picture, detection: Detection, *, side: int = SIDE, spectrum: bool = True) -> ReportEntry:
     """Boil a picture and its detection down to what a report shows.
 
     Safe to call from many threads.
@@ -133,6 +161,7 @@ def entry(picture: Picture, detection: Detection, *, side: int = SIDE) -> Report
         picture: the decoded picture.
         detection: what the detector said of it, with its evidence.
         side: longest side of the pictures in the page, in pixels.
+        spectrum: whether to show it; it takes the longest.
 
     Returns:
         A few hundred kilobytes of text at most, whatever the picture's size.
@@ -144,27 +173,15 @@ def entry(picture: Picture, detection: Detection, *, side: int = SIDE) -> Report
     if evidence is not None and len(evidence.corners):
         tinted, covered = _heatmap(thumbnail, evidence, height, width)
         heatmap = _encoded(tinted)
-    spectrum, peaks, upsampling = _spectrum(picture)
-    provenance = detection.provenance
-    folder, name = _place(detection)
-    return ReportEntry(
-        name=name,
-        folder=folder,
-        verdict=None if detection.verdict is None else detection.verdict.value,
-        score=detection.score,
-        probability=detection.probability,
-        reasons=tuple(_reason(reason) for reason in detection.reasons[:_REASONS_LIMIT]),
-        tiles=detection.tiles,
+    drawn, peaks, upsampling = _spectrum(picture) if spectrum else (None, (), None)
+    return replace(
+        row_entry(detection),
         patches=0 if evidence is None else evidence.logits.size,
         covered=covered,
-        branches=tuple(detection.branches.items()),
-        resemblance=_resemblance(detection),
         facts=tuple(fact_rows(picture.facts)),
-        claims=None if provenance is None else tuple(claim_rows(provenance)),
-        notes=() if provenance is None else tuple(clean(note, _LINE_LIMIT) for note in provenance.notes),
         picture=_encoded(thumbnail),
         heatmap=heatmap,
-        spectrum=spectrum,
+        spectrum=drawn,
         peaks=peaks,
         upsampling=upsampling,
     )

@@ -112,6 +112,18 @@ def tint(
     return _tint_rows(pixels, levels(scores, limit), table, 0, _hatch_spacing(*pixels.shape[:2]))
 
 
+def ramp() -> list[str]:
+    """The colours from camera over zero to generated as they look over a middle grey, for a page's legend.
+
+    Example:
+        >>> ramp()
+        ['rgb(69 104 160)', 'rgb(182 182 182)', 'rgb(198 130 58)']
+    """
+    grey = np.full((1, 3, 3), 128, np.uint8)
+    drawn = tint(grey, np.array([[-LIMIT, 0.0, LIMIT]], np.float32))[0]
+    return [f"rgb({red} {green} {blue})" for red, green, blue in drawn.tolist()]
+
+
 def heatmap(
     pixels: NDArray[np.uint8],
     evidence: Evidence,

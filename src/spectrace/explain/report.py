@@ -11,12 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import numpy as np
-
 from spectrace import __version__
 from spectrace.detectors.card import Card
 from spectrace.explain.entries import ReportEntry, entry, error_entry
-from spectrace.explain.heatmap import LIMIT, tint
+from spectrace.explain.heatmap import LIMIT, ramp
 from spectrace.explain.page import template
 from spectrace.explain.scale import Scale, bars_of, scale_of
 from spectrace.explain.wording import (
@@ -74,7 +72,7 @@ def report(entries: Sequence[ReportEntry], card: Card, *, made: datetime | None 
         peak_kinds=PEAK_KINDS,
         reason_meanings=REASON_MEANINGS,
         source_types=SOURCE_TYPE_MEANINGS,
-        ramp=_ramp(),
+        ramp=ramp(),
         limit=f"{LIMIT:g}",
         made=moment.strftime("%Y-%m-%d %H:%M %Z").strip(),
         version=__version__,
@@ -93,10 +91,3 @@ def _counts(entries: Sequence[ReportEntry]) -> list[tuple[str, int]]:
 
 def _scale(score: float, card: Card) -> Scale:
     return scale_of(score, card.thresholds)
-
-
-def _ramp() -> list[str]:
-    """The heatmap's colours from camera over zero to generated, as they look over a middle grey."""
-    grey = np.full((1, 3, 3), 128, np.uint8)
-    drawn = tint(grey, np.array([[-LIMIT, 0.0, LIMIT]], np.float32))[0]
-    return [f"rgb({red} {green} {blue})" for red, green, blue in drawn.tolist()]

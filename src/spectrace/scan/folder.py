@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 
 from spectrace import __version__
-from spectrace.corpora.tables import load_pyarrow
+from spectrace.detectors.schema import flat, schema
 from spectrace.errors import UsageError
-from spectrace.scan.schema import flat, schema
+from spectrace.optional import load_pyarrow
 from spectrace.scan.scoring import DUPLICATE_OF, Row
 
 _VERSION = 1

@@ -9,9 +9,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from spectrace.corpora.tables import load_pyarrow
 from spectrace.errors import ImageError, ImageProblem, ManifestError, MissingDependencyError, UsageError
 from spectrace.images.reading import limited_bytes, one_line, read_file_object, read_path, source_name
+from spectrace.optional import load_pyarrow
 from spectrace.threads import in_order
 
 WHOLE = -1

@@ -13,10 +13,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from spectrace.corpora.tables import load_pyarrow
 from spectrace.errors import ManifestError, SpectraceError, UsageError
 from spectrace.images.reading import one_line
 from spectrace.images.sources import SUFFIXES, stream
+from spectrace.optional import load_pyarrow
 from spectrace.scan.items import Item, fsspec, is_address, open_file, parquet_file
 
 _TABLES = (".csv", ".parquet")

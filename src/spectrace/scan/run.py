@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import msgspec
 
 from spectrace.detectors.runtime import find_model
+from spectrace.detectors.schema import schema
 from spectrace.errors import UsageError
 from spectrace.images.decode import Limits
 from spectrace.scan.chunks import Chunk, Lister, Listing
@@ -20,7 +21,6 @@ from spectrace.scan.folder import ScanFolder, Settings
 from spectrace.scan.items import is_address
 from spectrace.scan.listing import list_items
 from spectrace.scan.page import scan_page, thumbnails
-from spectrace.scan.schema import schema
 from spectrace.scan.scoring import Row, Scoring
 from spectrace.scan.summary import Summary, summarise
 from spectrace.threads import available_processors

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
-from spectrace.corpora.tables import load_pyarrow
 from spectrace.detectors.detection import Detection
+from spectrace.optional import load_pyarrow
 
 
 def schema(*further: str) -> Any:
@@ -21,8 +21,8 @@ def schema(*further: str) -> Any:
         ['string', 'double', 'int64', 'string', 'string']
     """
     arrow, _ = load_pyarrow()
-    types = {int: arrow.int64(), float: arrow.float64()}
-    columns = [(name, types.get(kind, arrow.string())) for name, kind in _kinds().items()]
+    types = {int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
+    columns = [(name, types[kind]) for name, kind in column_types().items()]
     return arrow.schema([*columns, *((name, arrow.string()) for name in further)])
 
 
@@ -45,8 +45,15 @@ def _cell(value: Any) -> Any:
     return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
 
 
-def _kinds() -> dict[str, type]:
-    """The type of each column, from an example row and, where that has nothing, from the annotations."""
+def column_types() -> dict[str, type]:
+    """``int``, ``float`` or ``str`` for each column of a table of detections.
+
+    Example:
+        >>> types = column_types()
+        >>> types["width"], types["score"], types["reasons"]
+        (<class 'int'>, <class 'float'>, <class 'str'>)
+    """
+    # From an example row and, where that has nothing, from the annotations.
     hints = get_type_hints(Detection)
     kinds: dict[str, type] = {}
     for name, value in Detection(path="", model="").to_dict().items():
@@ -56,4 +63,4 @@ def _kinds() -> dict[str, type]:
             kinds[name] = next(kind for kind in get_args(hint) if kind is not type(None))
         else:
             kinds[name] = type(value)
-    return kinds
+    return {name: kind if kind in (int, float) else str for name, kind in kinds.items()}
