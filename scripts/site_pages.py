@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
@@ -17,6 +18,7 @@ from spectrace.cli import cli
 ROOT = Path(__file__).resolve().parents[1]
 ICON = "src/spectrace/web/page/icon.svg"
 OUTWARD = re.compile(r"\]\(((?:\.\./)+[^)#\s]+)")
+INTERVAL = re.compile(r"\([-+−.\d]+ to [-+−.\d]+\)")
 
 # What a reader of the guides calls, by room; the rest of a room is for those who work in it.
 ROOMS = {
@@ -48,6 +50,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_content(html: str, **_: Any) -> str:
+    """Keeps intervals on one line, so that narrow columns of figures can be read."""
+    return INTERVAL.sub(r'<span class="interval">\g<0></span>', html)
+
+
 def _links_outside(page: File) -> Iterator[str]:
     for target in OUTWARD.findall(page.content_string):
         uri = posixpath.normpath(posixpath.join(posixpath.dirname(page.src_uri), target))
@@ -68,43 +75,41 @@ PUBLIC = """# Python
 What `import spectrace` gives. Other modules are imported by their own names; `py.typed`: all of it has types.
 
 ::: spectrace.detect
+::: spectrace.detect_all
 ::: spectrace.detectors.detector.Detector
 ::: spectrace.detectors.detection.Detection
+::: spectrace.detectors.detections.Detections
 ::: spectrace.detectors.detection.Verdict
 ::: spectrace.detectors.detection.Evidence
 
 ## Errors
 
 ::: spectrace.errors
-    options:
-      show_root_heading: false
+    options: {heading_level: 3, show_root_heading: false, show_root_toc_entry: false}
 """
 
 
 def _room(room: str, modules: list[str]) -> str:
     package = f"spectrace.{room}"
-    parts = [f"# {package}\n\n::: {package}\n    options: {{show_root_heading: false, members: false}}\n"]
-    for name in (f"{package}.{module}" for module in modules):
-        parts.append(f"## {name}\n\n::: {name}\n    options: {{show_root_heading: false}}\n")
-    return "\n".join(parts)
+    head = f"::: {package}\n    options: {{heading_level: 1, show_root_full_path: true, members: false}}\n"
+    rest = (f"::: {package}.{module}\n    options: {{show_root_full_path: true}}\n" for module in modules)
+    return "\n".join([head, *rest])
 
 
 def commands() -> str:
     """Every command with its usage, help and options, as it says them itself."""
-    return "# Commands\n\n" + "\n".join(_command("spectrace", cli))
+    return "\n".join(_command("spectrace", cli))
 
 
 def _command(path: str, command: click.Command) -> Iterator[str]:
     context = click.Context(command, info_name=path)
-    depth = max(2, 1 + len(path.split()))
-    yield f"{'#' * depth} {path}\n"
+    yield f"{'#' * len(path.split())} {path}\n"
     yield f"```\n{' '.join([path, *command.collect_usage_pieces(context)])}\n```\n"
     yield _prose(inspect.cleandoc(command.help or "")) + "\n"
-    yield "| option | |\n|---|---|"
-    for parameter in command.get_params(context):
-        if record := parameter.get_help_record(context):
-            names, meaning = record
-            yield f"| `{names}` | {_prose(meaning)} |"
+    yield "| option | meaning |\n|---|---|"
+    for option in command.get_params(context):
+        if isinstance(option, click.Option) and (record := option.get_help_record(context)):
+            yield f"| `{record[0]}` | {_prose(record[1])} |"
     yield ""
     if isinstance(command, click.Group):
         for name in command.list_commands(context):

@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from spectrace.cli import cli
-from spectrace.detectors.detection import Detection
+from spectrace.detectors.detection import Detection, Verdict
+from spectrace.detectors.detector import Detector
 from spectrace.provenance import Provenance
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +64,9 @@ def test_commands_and_their_options_exist(document):
         assert given <= {*known, "-h", "--help"}, f"{document.name}: spectrace {shlex.join(words)}"
 
 
-@pytest.mark.parametrize("guide", ["one-picture", "screen", "own-generator"])
+@pytest.mark.parametrize(
+    "guide", ["one-picture", "screen", pytest.param("own-generator", marks=pytest.mark.slow)]
+)
 def test_the_guide_runs_on_the_example_pictures(guide, tmp_path, monkeypatch):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
@@ -71,6 +74,15 @@ def test_the_guide_runs_on_the_example_pictures(guide, tmp_path, monkeypatch):
     assert ran
     for words in ran:
         assert cli.main(words, standalone_mode=False) in {None, 0, 1}, shlex.join(words)
+
+
+def test_example_pictures_get_the_verdicts_that_the_guide_names():
+    guide = (ROOT / "docs" / "guide-one-picture.md").read_text()
+    named = re.findall(r"^\| `(\w+)` \| `(examples/[^`]+)`", guide, re.MULTILINE)
+    detector = Detector.load()
+    assert {verdict: detector.detect(ROOT / path).verdict for verdict, path in named} == {
+        verdict: verdict for verdict in Verdict
+    }
 
 
 def test_rows_are_described_as_they_are():
