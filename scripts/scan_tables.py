@@ -27,29 +27,43 @@ def growth(path: Path) -> str:
 
 
 def cost(path: Path) -> str:
-    """What larger collections would cost at the rate and sizes of the largest run."""
+    """What larger collections would cost at the rates and sizes measured: small files here, larger ones in `speed.json`."""
     run = max(runs_of(path), key=lambda one: one["pictures"])
-    rate = run["pictures_per_second"] / run["processes"]
+    speed = json.loads(path.with_name("speed.json").read_text())["results"]
+    seconds = {"192 px": run["seconds"] * run["processes"] / run["pictures"]}  # of one process, a picture
+    for kind in ("1 MP", "12 MP"):
+        seconds[kind] = speed[kind]["seconds"] * speed[kind]["workers"] / speed[kind]["pictures"]
     lines = [
-        "| pictures | processor hours | "
-        + " | ".join(f"days with {count:,} processes" for count in PROCESSES)
+        "| pictures | of | processor hours | "
+        + " | ".join(f"{count:,} processes" for count in PROCESSES)
         + " | results, GB | listing, GB |",
-        "|---:|" + "---:|" * (len(PROCESSES) + 3),
+        "|---:|---|---:|" + "---:|" * (len(PROCESSES) + 2),
     ]
     for size in SIZES:
-        hours = size / rate / 3600
-        days = " | ".join(f"{hours / 24 / count:,.2f}" for count in PROCESSES)
         results, listing = (
             size * run[kind] / run["pictures"] / 1e9 for kind in ("result_bytes", "listing_bytes")
         )
-        lines.append(f"| {size:,} | {hours:,.1f} | {days} | {results:,.1f} | {listing:,.1f} |")
+        for kind, each in seconds.items():
+            times = " | ".join(duration(size * each / count) for count in PROCESSES)
+            lines.append(
+                f"| {size:,} | {kind} | {size * each / 3600:,.0f} | {times} | {results:,.1f} | {listing:,.1f} |"
+            )
     limit = run["seconds"] / run["parent_cpu_seconds"] * run["processes"]
     lines += [
         "",
-        f"The parent computes {run['parent_cpu_seconds'] / run['pictures'] * 1e6:,.0f} microseconds a picture: "
-        f"it would be busy all the time with about {limit:,.0f} processes of this speed.",
+        f"The parent computes {run['parent_cpu_seconds'] / run['pictures'] * 1e6:,.0f} microseconds a picture: with files this "
+        f"small it would be busy all the time with about {limit:,.0f} processes of this speed, with 12 MP ones with "
+        f"{limit * seconds['12 MP'] / seconds['192 px']:,.0f}.",
     ]
     return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """Rounded to what is worth knowing."""
+    for unit, length in (("days", 86400), ("hours", 3600)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds / 60:,.0f} minutes" if seconds >= 60 else "under a minute"
 
 
 def kills(path: Path) -> str:
