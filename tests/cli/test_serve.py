@@ -71,10 +71,18 @@ def test_settings_come_from_options_and_variables():
         process,
     ):
         assert httpx.get(f"{address}v1/limits").status_code == 401
-        limits = httpx.get(f"{address}v1/limits", headers={"Authorization": "Bearer open-sesame"}).json()
+        bearer = {"Authorization": "Bearer open-sesame"}
+        limits = httpx.get(f"{address}v1/limits", headers=bearer).json()
         assert (limits["files"], limits["workers"], limits["file_bytes"]) == (3, 5, 32 * 2**20)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
+
+
+def test_it_answers_to_the_names_it_is_given():
+    names = {"SPECTRACE_SERVE_ALLOW_HOST": "one.example two.example"}
+    with serving("--host", "localhost", **names) as (address, _):
+        for name, status in (("one.example", 200), ("two.example:80", 200), ("three.example", 421)):
+            assert httpx.get(f"{address}healthz", headers={"Host": name}).status_code == status
 
 
 def test_an_address_that_others_reach_is_warned_of():
@@ -89,7 +97,9 @@ def test_a_port_that_is_taken_and_an_address_that_is_not_ours(spectrace):
         result = spectrace("serve", "--port", taken.getsockname()[1])
     assert result.code == 2
     assert "cannot listen on 127.0.0.1" in result.err
-    assert spectrace("serve", "--host", "192.0.2.1", "--port", "0").code == 2
+    for impossible in ("192.0.2.1", "a..b"):
+        result = spectrace("serve", "--host", impossible, "--port", "0")
+        assert (result.code, result.err.count("\n")) == (2, 1)
 
 
 def test_without_its_packages_it_says_what_to_install(spectrace, monkeypatch):

@@ -21,10 +21,11 @@ Serve = Callable[..., httpx.Client]
 
 
 @contextmanager
-def running(model: Path | None = None, **settings: object) -> Iterator[httpx.Client]:
-    app = create_app(model, Settings(**settings))  # type: ignore[arg-type]
+def running(model: Path | None = None, **limits: object) -> Iterator[httpx.Client]:
+    settings = Settings(**limits)  # type: ignore[arg-type]
+    app = create_app(model, settings)
     with listen("127.0.0.1", 0) as door:
-        server = server_of(app, seconds=10)
+        server = server_of(app, settings)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [door.socket]})
         thread.start()
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,9 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from spectrace.detectors.card import Thresholds
+from spectrace.detectors.detection import Detection
 from spectrace.detectors.detector import Detector
+from spectrace.web import schemas
 
 ONE_FILE = ("/v1/evidence", "/v1/heatmap", "/v1/spectrum")
 MANY_FILES = ("/v1/detect", "/v1/report")
@@ -128,14 +129,52 @@ def test_figures_count_requests_pictures_and_what_is_held(serve, grey):
     client.post("/v1/detect", files=files(("a.png", grey(200)), ("b.png", grey(20))))
     client.post("/v1/detect", content=b"")
     client.get("/nowhere/../" + "x" * 50)
+    client.post("/v1/evidence", files={"file": ("a.png", b"words")})
+    client.post("/v1/evidence", files={"file": ("a.png", grey(20))})
     found = metrics(client)
     assert found["spectrace_requests_total", "/v1/detect", "200"] == 1
     assert found["spectrace_requests_total", "/v1/detect", "415"] == 1
     assert found["spectrace_requests_total", "unknown", "404"] == 1
     assert found["spectrace_pictures_total", "generated"] == 1
-    assert found["spectrace_model", "toy@1"] == 1
+    assert found["spectrace_pictures_total", "camera"] == 2
+    assert found["spectrace_pictures_total", "unreadable"] == 1
+    assert found["spectrace_request_duration_seconds_count", "/v1/evidence"] == 2
+    routes = {labels[0] for name, *labels in found if name == "spectrace_requests_total"}
+    assert routes == {"/v1/detect", "/v1/evidence", "unknown"}  # whatever is asked, no label is made of it
+    assert found["spectrace_model_info", "toy@1"] == 1
     assert found[("spectrace_held_bytes",)] == 0
     assert found[("process_resident_memory_bytes",)] > 2**20
+
+
+def test_openapi_names_every_key_of_a_row():
+    row = Detection(path="a.jpg", model="demo@1").to_dict()
+    assert set(schemas.ROW["properties"]) == set(row) == set(schemas.ROW["required"])
+
+
+def test_what_there_is_not_is_refused_in_the_shape_of_refusals(client):
+    for method, path, status in (("GET", "/nowhere", 404), ("GET", "/v1/detect", 405), ("POST", "/", 405)):
+        answer = client.request(method, path)
+        assert answer.status_code == answer.json()["status"] == status
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_fusion_says_what_its_branches_add_and_whose_traces_there_are(serve, fusion_model, grey):
+    bright, dark = (
+        serve(fusion_model()).post("/v1/evidence", files={"file": ("a.png", grey(level))}).json()
+        for level in (220, 20)
+    )
+    row = bright["row"]
+    assert [(bar["name"], bar["title"]) for bar in bright["branches"]] == [
+        ("toy", "A toy"),
+        ("patches", "Random"),
+    ]
+    for bar in bright["branches"]:
+        assert bar["text"].replace("−", "-") == f"{row['branches'][bar['name']]:+.2f}"
+        assert bar["verdict"] == ("camera" if bar["share"] < 0 else "generated")
+        assert 0 <= bar["start"] <= bar["start"] + bar["width"] <= 100
+    assert row["family"] == "gan-lattice"
+    assert bright["resemblance"].startswith("traces resemble those of GANs, which upsample on a lattice (")
+    assert dark["resemblance"] is None
 
 
 def test_openapi_names_every_route(client):
@@ -158,12 +197,18 @@ def test_the_page_stands_alone(client):
     assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|eval\(", text)
 
 
-def test_the_page_has_the_colours_of_the_report(client):
-    root = Path(__file__).resolve().parents[2] / "src" / "spectrace" / "explain"
-    theme = re.compile(r"--[\w-]+: #[0-9a-f]+")
-    css = client.get("/page.css").text
-    screen = (root / "report.html.j2").read_text().partition("@media print")[0]
-    assert theme.findall(screen) == theme.findall(css)
+def test_the_page_has_the_colours_of_the_report(client, grey):
+    def themes(css):
+        """Colours by name, light ones and dark ones."""
+        found = {"": {}, "(prefers-color-scheme: dark)": {}, "print": {}}
+        for media, block in re.findall(r"(?:@media ([^{]+) \{\s*)?:root \{(.*?)\}", css, re.S):
+            found[media].update(re.findall(r"(--[\w-]+): (#[0-9a-f]+)", block))
+        return list(found.values())[:2]
+
+    report = client.post("/v1/report", files={"file": ("a.png", grey(9))}).text
+    for page, shown in zip(themes(client.get("/page.css").text), themes(report), strict=True):
+        assert len(page) > 10
+        assert page.items() <= shown.items()
 
 
 def test_the_page_has_the_colours_of_the_heatmap(client):

@@ -161,11 +161,37 @@ def test_one_picture_that_cannot_be_read_has_a_status_of_its_own(client, path, g
         ("", "picture without a name"),
         ("<script>alert(1)<b>", "<script>alert(1)<b>"),
         ("a\x1b[2J\u202eb.png", "a[2Jb.png"),
+        ("a\0b.png", "ab.png"),
+        ("a\nb.png", "a b.png"),
+        ("x" * 4000, "x" * 299 + "…"),
     ],
 )
 def test_a_file_name_is_a_name_and_no_path(client, grey, sent, shown):
     [row] = post(client, form((head(sent), grey(9)))).json()
     assert row["path"] == shown
+
+
+def test_forms_with_tricks_are_refused_early_or_taken_for_what_they_are(client, grey):
+    field = b'Content-Disposition: form-data; name="%b"'
+    many = form(*[(field % b"a", b"1")] * 5000)
+    assert "the field 'a' is no file" in refused(post(client, many), 422, "no-file")
+    refused(post(client, form(*[(head(), b"")] * 5000)), 413, "too-many-files")
+    refused(post(client, form((field % (b"n" * 10_000), b"1"))), 422, "broken-form")
+    long = refused(post(client, form((field % (b"n" * 4000), b"1"))), 422, "no-file")
+    assert len(long) < 300
+    nested = form((head("inner.png"), grey(9)))
+    multipart = head("outer") + b"\r\nContent-Type: multipart/mixed; boundary=b2"
+    [row] = post(client, form((multipart, nested.replace(b"--b", b"--b2")))).json()
+    assert row["error"].startswith("outer is not a picture")
+    extended = b"Content-Disposition: form-data; name=f; filename*=UTF-8''a.png"  # not allowed in forms
+    refused(post(client, form((extended, grey(9)))), 422, "no-file")
+
+
+def test_what_a_part_says_of_its_kind_counts_for_nothing(client, grey):
+    parts = [("f", ("a.html", grey(9), "text/html")), ("f", ("b.png", b"<script>", "image/png"))]
+    picture, words = client.post("/v1/detect", files=parts).json()
+    assert (picture["format"], picture["error"]) == ("PNG", None)
+    assert words["error"].startswith("b.png is not a picture")
 
 
 @given(st.text(min_size=1, max_size=400))

@@ -7,12 +7,13 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import numpy as np
 import pytest
 
 from spectrace.images.decode import Picture
-from spectrace.web import answers
+from spectrace.web import answers, server
 from spectrace.web.uploads import Upload
 
 
@@ -36,19 +37,44 @@ def ask(client, grey, count=1):
     return client.post("/v1/detect", files=[("files", ("a.png", grey(200)))] * count)
 
 
+def figure(client, name):
+    line = next(one for one in client.get("/metrics").text.splitlines() if one.startswith(f"{name} "))
+    return float(line.rsplit(" ", 1)[1])
+
+
 def held(client):
-    line = next(one for one in client.get("/metrics").text.splitlines() if one.startswith("spectrace_held"))
-    return float(line.split()[1])
+    return figure(client, "spectrace_held_bytes")
+
+
+@contextmanager
+def connected(client, receives=None):
+    """A bare connection, with room for so many bytes of an answer."""
+    with socket.socket() as plain:
+        plain.settimeout(20)
+        if receives is not None:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        plain.connect((client.base_url.host, client.base_url.port))
+        yield plain
+
+
+def post_head(length, path="/v1/detect"):
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+    ).encode()
+
+
+def parts(*contents):
+    """A form of files."""
+    head = b'Content-Disposition: form-data; name="f"; filename="f"'
+    return b"".join(b"--b\r\n%b\r\n\r\n%b\r\n" % (head, content) for content in contents) + b"--b--\r\n"
 
 
 @contextmanager
 def half_sent(client, length=1000, sent=100):
     """A client that sends the first bytes of a form and then waits."""
-    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=20) as plain:
-        plain.sendall(
-            b"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
-            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n" % length
-        )
+    with connected(client) as plain:
+        plain.sendall(post_head(length))
         plain.sendall(
             b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'.ljust(sent, b".")
         )
@@ -57,11 +83,10 @@ def half_sent(client, length=1000, sent=100):
 
 
 def until(condition):
-    for _ in range(1000):
-        if condition():
-            return
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
         time.sleep(0.01)
-    pytest.fail("it did not come to that")
 
 
 def test_past_the_places_to_wait_in_requests_are_refused(serve, grey, gate):
@@ -71,7 +96,7 @@ def test_past_the_places_to_wait_in_requests_are_refused(serve, grey, gate):
         first = pool.submit(ask, client, grey)
         entered.acquire()
         second = pool.submit(ask, client, grey)
-        until(lambda: "spectrace_requests_waiting 1.0" in client.get("/metrics").text)
+        until(lambda: figure(client, "spectrace_requests_waiting") == 1)
         third = ask(client, grey)
         assert (third.status_code, third.json()["code"]) == (429, "busy")
         assert int(third.headers["retry-after"]) >= 1
@@ -88,7 +113,7 @@ def test_late_pictures_are_rows_with_error_and_the_thread_is_free_again_when_it_
     assert all("was not ready in 0.3 s" in row["error"] for row in rows)
     assert ask(client, grey).status_code == 429  # the thread is still at the first picture
     opened.set()
-    until(lambda: "spectrace_requests_working 0.0" in client.get("/metrics").text)
+    until(lambda: figure(client, "spectrace_requests_working") == 0)
     assert ask(client, grey).json()[0]["score"] == 72.0
     assert entered.acquire(blocking=False)
     assert entered.acquire(blocking=False)
@@ -97,13 +122,27 @@ def test_late_pictures_are_rows_with_error_and_the_thread_is_free_again_when_it_
 
 def test_a_turn_that_does_not_come_in_time_is_refused(serve, grey, gate):
     opened, entered = gate
-    client = serve(workers=1, waiting=4, work_seconds=0.3)
+    client = serve(workers=1, waiting=4, wait_seconds=0.3)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(ask, client, grey)
         entered.acquire()
-        assert ask(client, grey).status_code == 429
+        refused = ask(client, grey)
+        assert (refused.status_code, refused.json()["code"]) == (429, "busy")
         opened.set()
-        first.result()
+        assert first.result().json()[0]["score"] == 72.0
+
+
+def test_those_before_it_make_no_answer_late(serve, grey, gate):
+    opened, entered = gate
+    client = serve(workers=1, waiting=4, work_seconds=1)
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(ask, client, grey)
+        entered.acquire()
+        patient = pool.submit(ask, client, grey)
+        until(lambda: figure(client, "spectrace_requests_waiting") == 1)
+        assert "was not ready in 1 s" in slow.result().json()[0]["error"]
+        opened.set()  # the other has waited for longer by now than its own work may take
+        assert patient.result().json()[0]["score"] == 72.0
 
 
 def test_a_slow_client_holds_no_thread_and_is_given_up(serve, grey):
@@ -112,6 +151,45 @@ def test_a_slow_client_holds_no_thread_and_is_given_up(serve, grey):
         assert ask(client, grey).json()[0]["score"] == 72.0
         assert b"HTTP/1.1 408" in slow.recv(100)
     until(lambda: held(client) == 0)
+
+
+def test_a_client_that_does_not_take_its_answer_is_given_up(serve, grey, monkeypatch):
+    answer = bytes(32 * 2**20)  # more than any system keeps for a connection
+    monkeypatch.setattr(answers, "heatmap_png", lambda *_, **__: answer)
+    client = serve(receive_seconds=1)
+    ask(client, grey)
+    before = figure(client, "process_open_fds")
+    form = parts(grey(200))
+    with connected(client, receives=4096) as idle:
+        idle.sendall(post_head(len(form), "/v1/heatmap") + form)
+        until(lambda: held(client) >= len(answer))  # what is not sent yet counts
+        until(lambda: held(client) == 0)
+        until(lambda: figure(client, "process_open_fds") == before + 1)  # this end; the server's is closed
+
+
+def test_a_large_answer_arrives_whole(serve, grey, monkeypatch):
+    answer = np.random.default_rng(0).bytes(3_000_001)
+    monkeypatch.setattr(answers, "heatmap_png", lambda *_, **__: answer)
+    client = serve()
+    given = client.post("/v1/heatmap", files={"file": ("a.png", grey(200))})
+    assert given.content == answer
+    assert held(client) == 0
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"])
+def test_a_client_that_does_not_say_what_it_wants_is_given_up(serve, monkeypatch, asked_before, sent):
+    monkeypatch.setattr(server, "_KEEP_ALIVE_SECONDS", 1 if not sent else 1000)
+    client = serve(receive_seconds=1)
+    with connected(client) as slow:
+        if asked_before:
+            slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b'{"status":"ok"}'):
+                answer += slow.recv(1000)
+        slow.sendall(sent)
+        with suppress(ConnectionResetError):
+            assert slow.recv(1) == b""
 
 
 def test_a_client_that_leaves_is_forgotten(serve, grey):
@@ -128,19 +206,34 @@ def test_a_client_that_leaves_while_it_waits_is_not_worked_for(serve, grey, gate
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(ask, client, grey)
         entered.acquire()
-        with half_sent(client, length=110) as leaving:
-            leaving.sendall(b"\r\n--b--\r\n ")
-            until(lambda: "spectrace_requests_waiting 1.0" in client.get("/metrics").text)
-        time.sleep(0.1)
+        form = parts(grey(200))
+        with connected(client) as leaving:
+            leaving.sendall(post_head(len(form)) + form)
+            until(lambda: figure(client, "spectrace_requests_waiting") == 1)
+        until(lambda: figure(client, "spectrace_requests_waiting") == 0)  # its place is free at once
+        assert held(client) < len(form) * 2
         opened.set()
         first.result()
-    until(lambda: "spectrace_requests_waiting 0.0" in client.get("/metrics").text)
-    assert not entered.acquire(timeout=0.2)
+    assert not entered.acquire(blocking=False)
+
+
+def test_a_client_that_leaves_in_mid_work_is_worked_for_no_longer(serve, grey, gate):
+    opened, entered = gate
+    client = serve(workers=1, waiting=0)
+    form = parts(*[grey(200)] * 3)
+    with connected(client) as leaving:
+        leaving.sendall(post_head(len(form)) + form)
+        entered.acquire()
+    until(lambda: held(client) == 0)
+    opened.set()
+    until(lambda: figure(client, "spectrace_requests_working") == 0)
+    assert not entered.acquire(blocking=False)  # of its pictures only the first was begun
+    assert ask(client, grey).json()[0]["score"] == 72.0
 
 
 def test_requests_in_memory_are_bounded(serve, grey):
-    client = serve(held_bytes=2000, receive_seconds=20)
-    with half_sent(client, length=5000, sent=1900):
+    client = serve(held_bytes=2000, request_bytes=2000, receive_seconds=20)
+    with half_sent(client, length=2000, sent=1900):
         refused = ask(client, grey, count=2)
         assert (refused.status_code, refused.json()["code"]) == (429, "busy")
     until(lambda: held(client) == 0)

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from spectrace.detectors.card import Thresholds
+from spectrace.detectors.detection import Detection
 from spectrace.detectors.detector import Detector
 
 pytestmark = pytest.mark.browser
@@ -43,16 +44,19 @@ def browser() -> Iterator[object]:
 
 @pytest.fixture
 def visit(browser):
-    """``visit(client, width=1280, height=900, **options) -> page``; fails on anything said in the console."""
+    """Opens the page, with a route of Playwright's if given; fails on anything said in the console."""
     contexts, said = [], []
 
-    def open_page(client, width=1280, height=900, **options):
+    def open_page(client, width=1280, height=900, *, route=None, quiet=False, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("console", lambda message: said.append(message.text))
+        if route is not None:
+            page.route(*route)
+        if not quiet:
+            page.on("pageerror", lambda error: said.append(str(error)))
+            page.on("console", lambda message: said.append(message.text))
         page.on("request", lambda request: asked.append(request.url))
         asked: list[str] = []
         page.asked = asked
@@ -172,6 +176,61 @@ def test_several_pictures_are_a_gallery(toy, visit, pictures):
     assert not shown.is_visible()
 
 
+def test_a_picture_chosen_later_is_shown_when_it_is_looked_at(toy, visit, pictures):
+    page = visit(toy)
+    title = page.get_by_role("article").get_by_role("heading", level=2)
+    for count, name in enumerate(("bright", "dark"), 1):
+        pick(page, pictures[name])
+        settled(page, count)
+        assert title.inner_text() == f"{name}.png"
+    pick(page, pictures["middling"])
+    page.locator("#tiles button").first.click()  # whoever asks for another one sees that
+    settled(page, 3)
+    assert title.inner_text() == "bright.png"
+
+
+def test_a_drop_without_a_file_is_told(toy, visit):
+    page = visit(toy)
+    page.evaluate(
+        "window.dispatchEvent(new DragEvent('drop', { cancelable: true, dataTransfer: new DataTransfer() }))"
+    )
+    assert "Save the picture first" in page.get_by_role("status").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("refuse", "words"),
+    [
+        (lambda route: route.abort(), "The server cannot be reached"),
+        (
+            lambda route: route.fulfill(
+                status=429, headers={"Retry-After": "0"}, body='{"detail": "so much to do"}'
+            ),
+            "so much to do",
+        ),
+    ],
+)
+@pytest.mark.parametrize("request_for", ["evidence", "limits"])
+def test_what_got_no_answer_can_be_asked_again(toy, visit, pictures, refuse, words, request_for):
+    page = visit(toy, route=(f"**/v1/{request_for}", refuse))
+    pick(page, pictures["bright"])
+    page.get_by_role("status").filter(has_text="bright.png: no answer").wait_for()
+    shown = page.get_by_role("article")
+    assert shown.locator(".badge").inner_text() == "No answer"
+    assert words in shown.inner_text()
+    page.unroute(f"**/v1/{request_for}")
+    page.get_by_role("button", name="Try again").press("Enter")
+    page.get_by_role("status").filter(has_text="bright.png: generated").wait_for()
+    assert shown.locator(".badge").inner_text() == "Generated"
+
+
+def test_a_file_that_is_gone_is_told_from_a_server_that_is(toy, visit, pictures):
+    page = visit(toy, route=("**/v1/evidence", lambda route: route.abort()))
+    page.evaluate("() => { Blob.prototype.arrayBuffer = () => Promise.reject(new Error('gone')); }")
+    pick(page, pictures["bright"])
+    page.get_by_role("status").filter(has_text="bright.png: not readable").wait_for()
+    assert "moved or changed" in page.get_by_role("article").inner_text()
+
+
 def test_a_picture_can_be_pasted(toy, visit, pictures):
     page = visit(toy)
     let_go(page, pictures["dark"], pasted=True)
@@ -188,6 +247,9 @@ def test_rows_and_report_can_be_downloaded(toy, visit, pictures):
     bright, broken = json.loads(Path(download.value.path()).read_text())
     assert (bright["verdict"], bright["score"]) == ("generated", 72.0)
     assert broken["error"].startswith("broken.jpg is not a picture")
+    row = Detection(path="broken.jpg", model=bright["model"], error=broken["error"]).to_dict()
+    assert broken == row
+    assert list(broken) == list(bright) == list(row)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download report").click()
     assert download.value.suggested_filename == "spectrace-report.html"
@@ -196,25 +258,21 @@ def test_rows_and_report_can_be_downloaded(toy, visit, pictures):
     assert "broken.jpg" in report
 
 
-def test_branches_and_family_are_shown_where_rows_have_them(toy, visit, pictures, monkeypatch):
-    from dataclasses import replace
-
-    from spectrace.web import answers
-
-    look = answers.look
-
-    def fused(detector, upload):
-        picture, detection = look(detector, upload)
-        parts = {"branches": {"spectrum": 2.5, "patches": -1.25}}
-        return picture, replace(detection, family="diffusion", family_probability=0.62, **parts)
-
-    monkeypatch.setattr(answers, "look", fused)
-    page = visit(toy)
-    pick(page, pictures["bright"])
+def test_branches_and_resemblance_are_shown_as_the_report_does(serve, fusion_model, visit, pictures, grey):
+    client = serve(fusion_model())
+    path = pictures["bright"]
+    found = client.post("/v1/evidence", files={"file": (path.name, path.read_bytes())}).json()
+    assert found["resemblance"]
+    page = visit(client)
+    pick(page, path)
     settled(page, 1)
-    branches = page.locator("table.branches tbody tr").all_inner_texts()
-    assert [row.split() for row in branches] == [["spectrum", "+2.50"], ["patches", "−1.25"]]
-    assert "diffusion (62 % among the families" in page.get_by_role("article").inner_text()
+    rows = page.locator("table.branches tbody tr")
+    for row, bar in zip(rows.all(), found["branches"], strict=True):
+        assert row.get_by_role("rowheader").inner_text().split("\n") == [bar["title"], bar["name"]]
+        assert row.locator("td").last.inner_text() == bar["text"]
+        drawn = row.locator("rect").bounding_box()["width"] / row.locator("svg").bounding_box()["width"]
+        assert drawn == pytest.approx(bar["width"] / 100, abs=0.02)
+    assert found["resemblance"] in page.get_by_role("article").inner_text()
 
 
 def test_a_file_too_large_is_told_without_being_sent(serve, visit, tmp_path):
@@ -237,10 +295,27 @@ def test_names_of_files_are_text_and_never_markup(toy, visit, pictures, tmp_path
     assert page.locator("img[src=x]").count() == 0
 
 
+def test_pages_of_other_sites_read_nothing_and_have_nothing_looked_at(toy, serve, visit):
+    """Another origin is another site's page to a browser; ours is taken with its own rules switched off."""
+    page = visit(toy, bypass_csp=True, quiet=True)
+    client = serve()
+    read = "async (address) => await fetch(address).then(() => 'read', () => 'not read')"
+    assert page.evaluate(read, f"{toy.base_url}v1/limits") == "read"
+    assert page.evaluate(read, f"{client.base_url}v1/limits") == "not read"
+    send = """async (address) => {
+      const form = new FormData();
+      form.append("file", new Blob(["words"]), "a.png");
+      await fetch(address, { method: "POST", mode: "no-cors", body: form }).catch(() => {});
+    }"""
+    page.evaluate(send, f"{client.base_url}v1/detect")
+    assert 'status="403"' in client.get("/metrics").text
+    assert "spectrace_pictures_total{" not in client.get("/metrics").text
+
+
 def test_a_server_with_a_token_asks_for_it(serve, visit, pictures):
-    page = visit(serve(token="open-sesame"))
+    page = visit(serve(token="öffne-dich-→"))
     field = page.get_by_label("Token")
-    for token, answer in (("wrong", "The token is wrong."), ("open-sesame", "")):
+    for token, answer in (("wrong", "The token is wrong."), ("öffne-dich-→", "")):
         field.wait_for()
         assert page.evaluate("document.activeElement.id") == "token"
         field.fill(token)

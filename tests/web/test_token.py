@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import math
+
 import pytest
 
 from spectrace.errors import UsageError
@@ -34,8 +37,32 @@ def test_with_the_token_all_is_told(serve, grey):
     assert "öffne-dich" not in repr(Settings(token="öffne-dich"))
 
 
+def test_the_token_is_in_no_log(serve, grey, caplog):
+    client = serve(token="open-sesame")
+    caplog.set_level(logging.DEBUG)
+    for given in ("open-sesame", "sesame-open"):
+        client.post(
+            "/v1/detect", files={"file": ("a.png", b"x")}, headers={"Authorization": f"Bearer {given}"}
+        )
+    client.get("/v1/models", params={"token": "open-sesame"})
+    told = [record for record in caplog.records if record.name.partition(".")[0] not in ("httpx", "httpcore")]
+    assert not any("sesame" in record.getMessage() for record in told)
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"files": 0}, {"waiting": -1}, {"work_seconds": 0}, {"pixels": 0}, {"token": " "}]
+    "wrong",
+    [
+        {"files": 0},
+        {"waiting": -1},
+        {"work_seconds": 0},
+        {"wait_seconds": math.inf},
+        {"receive_seconds": math.nan},
+        {"pixels": 0},
+        {"held_bytes": 100, "request_bytes": 101},
+        {"token": " "},
+        {"token": " sesame"},
+        {"token": "open\nsesame"},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(UsageError):

@@ -19,6 +19,12 @@ _PACKAGES = {
 @click.command(context_settings={"auto_envvar_prefix": "SPECTRACE_SERVE", "show_default": True})
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 takes a free one.")
+@click.option(
+    "--allow-host",
+    metavar="NAME",
+    multiple=True,
+    help="A name with dots that it is asked by, as behind a proxy; may be repeated. A token allows any.",
+)
 @click.option("--model", metavar="NAME|FILE", help="An installed model or an .onnx file [the shipped one].")
 @click.option(
     "--token", help="Ask for it as bearer token. The variable keeps it out of the list of processes."
@@ -39,15 +45,25 @@ _PACKAGES = {
     "--receive-seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=30.0,
-    help="For a request to arrive.",
+    help="For a request to arrive, and for its answer to be taken.",
 )
 @click.option(
-    "--work-seconds", type=click.FloatRange(min=0, min_open=True), default=60.0, help="For its answer."
+    "--wait-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    help="For a request's turn to come.",
+)
+@click.option(
+    "--work-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    help="For the work on it from then on.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No warnings and no address.")
 def command(
     host: str,
     port: int,
+    allow_host: tuple[str, ...],
     model: str | None,
     token: str | None,
     max_mebibytes: int,
@@ -59,6 +75,7 @@ def command(
     workers: int | None,
     max_waiting: int,
     receive_seconds: float,
+    wait_seconds: float,
     work_seconds: float,
     quiet: bool,
 ) -> int:
@@ -90,7 +107,9 @@ def command(
         workers=workers or available_processors(),
         waiting=max_waiting,
         receive_seconds=receive_seconds,
+        wait_seconds=wait_seconds,
         work_seconds=work_seconds,
+        names=(host, *allow_host),
         token=token,
     )
     app = create_app(model, settings)
@@ -104,5 +123,5 @@ def command(
                     "send passes unencrypted; put a proxy with TLS before it",
                     err=True,
                 )
-        serve(app, door.socket, seconds=receive_seconds + work_seconds)
+        serve(app, door.socket, settings)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,13 +20,15 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from spectrace import __version__
+from spectrace.detectors.card import METADATA_KEY, Card
 from spectrace.detectors.detection import Detection
 from spectrace.detectors.detector import Detector
-from spectrace.detectors.runtime import Model, installed_models
+from spectrace.detectors.metadata import read_metadata
+from spectrace.detectors.runtime import installed_models
 from spectrace.errors import ImageError
 from spectrace.explain.heatmap import OPACITY
 from spectrace.explain.report import ReportEntry, error_entry, report
-from spectrace.images.decode import Limits
+from spectrace.images.decode import Limits, Picture
 from spectrace.web import answers, schemas
 from spectrace.web.evidence import evidence
 from spectrace.web.guard import Guard
@@ -79,9 +82,9 @@ def create_app(model: str | Path | None = None, settings: Settings | None = None
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        responses=schemas.refusals(401) if settings.token else None,
+        responses=schemas.refusals(401) if settings.token else schemas.refusals(421),
     )
-    app.add_middleware(Guard, settings=settings, counter=service.metrics)
+    app.add_middleware(Guard, settings=settings, held=service.held, counter=service.metrics)
     app.include_router(_open_routes())
     app.include_router(_routes(service), dependencies=_keeper(settings.token))
     app.add_exception_handler(RefusedError, _refused)
@@ -98,7 +101,7 @@ class _Service:
         self.detector = detector
         self.settings = settings
         self.held = Held(settings.held_bytes)
-        self.slots = Slots(settings.workers, settings.waiting, settings.work_seconds)
+        self.slots = Slots(settings.workers, settings.waiting, settings.wait_seconds, settings.work_seconds)
         self.metrics = Metrics(detector.card.name, self.slots, self.held)
 
     async def many(
@@ -126,11 +129,38 @@ class _Service:
         async with received(request, self.settings, self.held, most=1) as [upload]:
             return await self._run(request, lambda _: answer(upload))
 
-    async def _run(self, request: Request, job: Callable[[threading.Event], T]) -> T:
-        async def still_wanted() -> bool:
-            return not await request.is_disconnected()
+    def look(self, upload: Upload) -> tuple[Picture, Detection]:
+        """Look at the one picture of a request, and count it.
 
-        return await self.slots.run(job, still_wanted)
+        Raises:
+            ImageError: it cannot be read.
+        """
+        try:
+            picture, detection = answers.look(self.detector, upload)
+        except ImageError:
+            self.metrics.picture(None)
+            raise
+        self.metrics.picture(detection.verdict)
+        return picture, detection
+
+    async def _run(self, request: Request, job: Callable[[threading.Event], T]) -> T:
+        """Have a job done; nobody waits or works for a client that leaves."""
+        working = asyncio.ensure_future(self.slots.run(job))
+        leaving = asyncio.ensure_future(_left(request))
+        try:
+            await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise RefusedError(400, "incomplete", "the client left before its answer was ready")
+        finally:
+            working.cancel()
+            leaving.cancel()
+
+
+async def _left(request: Request) -> None:
+    """Ends when the client of a request that is received has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _routes(service: _Service) -> APIRouter:
@@ -150,7 +180,7 @@ def _routes(service: _Service) -> APIRouter:
     async def detect(request: Request) -> JSONResponse:
         def part(upload: Upload) -> Detection:
             detection = answers.row(detector, upload)
-            metrics.picture(detection)
+            metrics.picture(detection.verdict)
             return detection
 
         def late(upload: Upload, error: TooSlowError) -> Detection:
@@ -169,8 +199,7 @@ def _routes(service: _Service) -> APIRouter:
     )
     async def show(request: Request) -> JSONResponse:
         def answer(upload: Upload) -> dict[str, Any]:
-            picture, detection = answers.look(detector, upload)
-            metrics.picture(detection)
+            picture, detection = service.look(upload)
             return evidence(picture, detection, detector.card)
 
         return JSONResponse(await service.one(request, answer))
@@ -189,8 +218,7 @@ def _routes(service: _Service) -> APIRouter:
         colours: Annotated[_Colours, Query(description="From camera to generated.")] = "blue-orange",
     ) -> Response:
         def answer(upload: Upload) -> bytes:
-            picture, detection = answers.look(detector, upload)
-            metrics.picture(detection)
+            picture, detection = service.look(upload)
             return answers.heatmap_png(picture, detection, opacity=opacity, colours=colours)
 
         return Response(await service.one(request, answer), media_type="image/png")
@@ -217,7 +245,7 @@ def _routes(service: _Service) -> APIRouter:
     async def report_page(request: Request) -> Response:
         def part(upload: Upload) -> ReportEntry:
             detection, entry = answers.report_part(detector, upload)
-            metrics.picture(detection)
+            metrics.picture(detection.verdict)
             return entry
 
         def late(upload: Upload, error: TooSlowError) -> ReportEntry:
@@ -286,7 +314,8 @@ def _static(content: bytes, media_type: str) -> Callable[[], Awaitable[Response]
 
 def _cards(detector: Detector) -> list[Any]:
     """Cards of the model in use and of the installed ones."""
-    installed = [Model(path).card for path in installed_models().values()]
+    metadata = (read_metadata(path.read_bytes()) for path in installed_models().values())
+    installed = (Card.from_json(entries[METADATA_KEY]) for entries in metadata)  # no session is opened
     known = {card.name: card for card in (detector.card, *installed)}
     return [msgspec.to_builtins(card) for card in known.values()]
 

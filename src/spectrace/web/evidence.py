@@ -9,7 +9,7 @@ from typing import Any
 from spectrace.detectors.card import Card
 from spectrace.detectors.detection import Detection, Verdict
 from spectrace.explain.report import ReportEntry, entry
-from spectrace.explain.scale import scale_of
+from spectrace.explain.scale import bars_of, scale_of
 from spectrace.explain.wording import (
     PEAK_KINDS,
     REASON_MEANINGS,
@@ -37,9 +37,9 @@ def evidence(picture: Picture, detection: Detection, card: Card) -> dict[str, An
         ``row`` as ``spectrace detect --json`` gives it, and beside it the words, drawings (data URIs) and
         places (shares of a width or height, per cent of a scale) that the page shows.
     """
-    shown, row = entry(picture, detection), detection.to_dict()
+    shown = entry(picture, detection)
     return {
-        "row": row,
+        "row": detection.to_dict(),
         "title": VERDICT_TITLES[str(shown.verdict)],
         "meaning": meaning(shown.verdict, card),
         "reasons": [
@@ -48,11 +48,9 @@ def evidence(picture: Picture, detection: Detection, card: Card) -> dict[str, An
         ],
         "score": None if shown.score is None else _score(shown, shown.score, card),
         "branches": [
-            {"name": name, "value": value, "text": signed(value)} for name, value in row["branches"].items()
+            {**asdict(bar), "text": signed(bar.share)} for bar in bars_of(shown.branches, card.branches)
         ],
-        "family": None
-        if row["family"] is None
-        else {"name": row["family"], "probability": share(row["family_probability"])},
+        "resemblance": shown.resemblance,
         "picture": shown.picture and asdict(shown.picture),
         "heatmap": shown.heatmap and asdict(shown.heatmap),
         "spectrum": shown.spectrum and asdict(shown.spectrum),

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from spectrace.detectors.detection import Detection
+from spectrace.detectors.detection import Verdict
 from spectrace.web.slots import Slots
 from spectrace.web.uploads import Held
 
@@ -29,7 +37,7 @@ class Metrics:
             "spectrace_requests", "Requests answered.", ["route", "status"], registry=self._registry
         )
         self._seconds = Histogram(
-            "spectrace_request_seconds",
+            "spectrace_request_duration_seconds",
             "From a request's first bytes to the end of its answer.",
             ["route"],
             buckets=_SECONDS,
@@ -38,8 +46,7 @@ class Metrics:
         self._pictures = Counter(
             "spectrace_pictures", "Pictures looked at.", ["verdict"], registry=self._registry
         )
-        model_in_use = Gauge("spectrace_model", "The model in use.", ["model"], registry=self._registry)
-        model_in_use.labels(model).set(1)
+        Info("spectrace_model", "The model in use.", registry=self._registry).info({"model": model})
         for name, words, read in (
             (
                 "spectrace_requests_working",
@@ -47,7 +54,7 @@ class Metrics:
                 lambda: slots.working,
             ),
             ("spectrace_requests_waiting", "Requests that wait for a thread.", lambda: slots.waiting),
-            ("spectrace_held_bytes", "Bytes of requests in memory.", lambda: held.bytes),
+            ("spectrace_held_bytes", "Bytes of requests and answers in memory.", lambda: held.bytes),
         ):
             Gauge(name, words, registry=self._registry).set_function(read)
 
@@ -56,9 +63,9 @@ class Metrics:
         self._requests.labels(route, status).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def picture(self, detection: Detection) -> None:
-        """Count a picture."""
-        self._pictures.labels("unreadable" if detection.verdict is None else detection.verdict.value).inc()
+    def picture(self, verdict: Verdict | None) -> None:
+        """Count a picture; None for one that could not be read."""
+        self._pictures.labels("unreadable" if verdict is None else verdict.value).inc()
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

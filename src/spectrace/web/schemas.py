@@ -9,7 +9,7 @@ from spectrace.web.refusals import MEDIA_TYPE
 
 Schema = dict[str, Any]
 
-REFUSED = (400, 408, 413, 415, 422, 429)
+REFUSED = (400, 403, 408, 413, 415, 422, 429)
 
 
 def _or_null(kind: str) -> Schema:
@@ -39,6 +39,16 @@ ROW = _object(
         "reasons": {**_STRINGS, "description": "Why the verdict is inconclusive, each `code: sentence`."},
         "model": {"type": "string"},
         "tiles": {"type": "integer"},
+        "branches": {
+            "type": "object",
+            "additionalProperties": {"type": "number"},
+            "description": "Of a fusion, what each branch adds to the score.",
+        },
+        "family": {**_or_null("string"), "description": "Whose traces the picture's resemble: a hint."},
+        "family_probability": {
+            **_or_null("number"),
+            "description": "Of the family, among those the model knows.",
+        },
         "provenance": {**_or_null("object"), "description": "What the file says about itself."},
         "error": {**_or_null("string"), "description": "Why the picture could not be read."},
     }
@@ -55,7 +65,7 @@ EVIDENCE = _object(
         "reasons": _OBJECTS,
         "score": _or_null("object"),
         "branches": _OBJECTS,
-        "family": _or_null("object"),
+        "resemblance": _or_null("string"),
         "picture": _DRAWING,
         "heatmap": _DRAWING,
         "spectrum": _DRAWING,

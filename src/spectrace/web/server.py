@@ -15,8 +15,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from spectrace.errors import UsageError
+from spectrace.web.connections import protocol
+from spectrace.web.settings import Settings
 
-_KEEP_ALIVE_SECONDS = 5
+# Longer than clients keep a connection that they do not use (many: 5): a request that is sent into one at
+# the moment of its end is lost.
+_KEEP_ALIVE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,10 @@ def listen(host: str, port: int) -> Iterator[Door]:
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.create_server(place[:2], family=family, backlog=512)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name with an impossible label
+        why = error.strerror if isinstance(error, OSError) else "no such name"
         raise UsageError(
-            f"cannot listen on {host} port {port} ({error.strerror}): give another --host or --port"
+            f"cannot listen on {host} port {port} ({why}): give another --host or --port"
         ) from error
     with listening:
         found, port = listening.getsockname()[:2]
@@ -64,41 +69,43 @@ def listen(host: str, port: int) -> Iterator[Door]:
         yield Door(listening, f"http://{shown}:{port}/", loopback)
 
 
-def server_of(app: ASGIApp, *, seconds: float) -> uvicorn.Server:
+def server_of(app: ASGIApp, settings: Settings) -> uvicorn.Server:
     """A server that ends well: told to, it answers the requests at hand first.
 
     Args:
         app: the application.
-        seconds: that requests at hand have left then.
+        settings: the same as the application's.
     """
     # It has a line for the log about every broken form, and anybody can send those.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=protocol(settings.receive_seconds),
         ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=math.ceil(seconds),
+        timeout_graceful_shutdown=math.ceil(
+            settings.receive_seconds + settings.wait_seconds + settings.work_seconds
+        ),
     )
     return uvicorn.Server(config)
 
 
-def serve(app: ASGIApp, listening: socket.socket, *, seconds: float) -> None:
+def serve(app: ASGIApp, listening: socket.socket, settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, in the main thread.
 
     Args:
         app: the application.
         listening: a socket that listens.
-        seconds: that requests at hand have left to end.
+        settings: the same as the application's.
     """
     # When it has ended well uvicorn raises the signal again, to end the process by it.
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        server_of(app, seconds=seconds).run(sockets=[listening])
+        server_of(app, settings).run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:

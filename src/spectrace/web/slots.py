@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -34,46 +34,41 @@ class Slots:
     Args:
         workers: threads.
         waiting: jobs that may wait for one.
-        seconds: for each job, waiting included.
+        wait_seconds: for a job's turn to come.
+        work_seconds: for a job from then on, so that those before it cannot make it late.
     """
 
-    def __init__(self, workers: int, waiting: int, seconds: float) -> None:
+    def __init__(self, workers: int, waiting: int, wait_seconds: float, work_seconds: float) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="spectrace")
         self._free = asyncio.Semaphore(workers)
         self._most_waiting = waiting
-        self._seconds = seconds
+        self._wait_seconds = wait_seconds
+        self._work_seconds = work_seconds
         self.waiting = 0
         self.working = 0
 
-    async def run(self, job: Job[T], still_wanted: Callable[[], Awaitable[bool]]) -> T:
+    async def run(self, job: Job[T]) -> T:
         """Wait for a thread, then for the job.
 
-        A thread cannot be stopped from outside: a job that is late keeps its thread until it ends, and is
-        told through its event.
+        A thread cannot be stopped from outside: a job that is late, or whose waiting was cancelled, keeps
+        its thread until it ends, and is told through its event.
 
         Args:
             job: the work.
-            still_wanted: asked when the job's turn has come.
 
         Raises:
-            RefusedError: 429 when too many wait or the wait is too long, 422 when the job is too slow, 400
-                when it is no longer wanted.
+            RefusedError: 429 when too many wait or the wait is too long, 422 when the job is too slow.
         """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._seconds
-        await self._wait_for_turn(end)
-        if not await still_wanted():
-            self._free.release()
-            raise RefusedError(400, "incomplete", "the client left before its turn came")
+        await self._wait_for_turn()
         stop = threading.Event()
         self.working += 1
-        future = loop.run_in_executor(self._pool, job, stop)
+        future = asyncio.get_running_loop().run_in_executor(self._pool, job, stop)
         future.add_done_callback(self._ended)
         try:
-            async with asyncio.timeout_at(end):
+            async with asyncio.timeout(self._work_seconds):
                 return await asyncio.shield(future)
         except TimeoutError:
-            raise TooSlowError(self._seconds) from None
+            raise TooSlowError(self._work_seconds) from None
         finally:
             stop.set()
 
@@ -81,15 +76,17 @@ class Slots:
         """Begin no more jobs."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _wait_for_turn(self, end: float) -> None:
+    async def _wait_for_turn(self) -> None:
         if self._free.locked() and self.waiting >= self._most_waiting:
             raise busy(f"{self.waiting} requests wait already, the limit: try again shortly")
         self.waiting += 1
         try:
-            async with asyncio.timeout_at(end):
+            async with asyncio.timeout(self._wait_seconds):
                 await self._free.acquire()
         except TimeoutError:
-            raise busy(f"the request's turn did not come in {self._seconds:g} s: try again later") from None
+            raise busy(
+                f"the request's turn did not come in {self._wait_seconds:g} s: try again later"
+            ) from None
         finally:
             self.waiting -= 1
 

@@ -47,7 +47,7 @@ class _Named(io.BytesIO):
 
 
 class Held:
-    """Bytes of all requests in memory, never more than a limit.
+    """Bytes of all requests and answers in memory; a request that would pass the limit is refused.
 
     Example:
         >>> held = Held(10)
@@ -75,7 +75,7 @@ class Held:
         def grow(count: int) -> None:
             nonlocal mine
             if self.bytes + count > self._most:
-                raise busy(f"the requests at hand fill {self._most:,} bytes, the limit: try again shortly")
+                raise busy(f"what is at hand fills {self._most:,} bytes, the limit: try again shortly")
             self.bytes += count
             mine += count
 
@@ -83,6 +83,15 @@ class Held:
             yield grow
         finally:
             self.bytes -= mine
+
+    @contextmanager
+    def answer(self, count: int) -> Iterator[None]:
+        """Bytes of an answer until it is sent. It is never refused, but requests behind it may be."""
+        self.bytes += count
+        try:
+            yield
+        finally:
+            self.bytes -= count
 
 
 @asynccontextmanager

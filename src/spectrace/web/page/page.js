@@ -7,10 +7,12 @@ const TRIES = 20;
 const SVG = "http://www.w3.org/2000/svg";
 const find = (id) => document.getElementById(id);
 
-const pictures = []; // {file, state, evidence?, problem?, tile}
+const pictures = []; // {file, tile, stop, state, evidence?, problem?}
 let limits = null;
+let learning = false;
 let token = null;
-let current = null;
+let current = null; // the picture that is shown
+let awaited = null; // the one to show as soon as it is looked at
 let running = 0;
 
 // --- asking the server ------------------------------------------------------------------------
@@ -25,8 +27,11 @@ class Problem extends Error {
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
-async function ask(path, files = null) {
-  const request = { headers: token ? { Authorization: `Bearer ${token}` } : {} };
+/** What headers carry are bytes: each as the character of its number. */
+const bytesOf = (text) => String.fromCharCode(...new TextEncoder().encode(text));
+
+async function ask(path, files = null, signal = null) {
+  const request = { signal, headers: token ? { Authorization: `Bearer ${bytesOf(token)}` } : {} };
   if (files) {
     const form = new FormData();
     for (const file of files) form.append(files.length === 1 ? "file" : "files", file, file.name || "pasted picture");
@@ -37,6 +42,7 @@ async function ask(path, files = null) {
     try {
       response = await fetch(path, request);
     } catch {
+      await readable(files ?? []);
       throw new Problem("The server cannot be reached. Is it still running?", "unreachable", 0);
     }
     if (response.ok) return response;
@@ -49,15 +55,33 @@ async function ask(path, files = null) {
   }
 }
 
+/** Requests fail alike when the server is gone and when a file is. */
+async function readable(files) {
+  for (const file of files) {
+    try {
+      await file.slice(0, 1).arrayBuffer();
+    } catch {
+      throw new Problem(`${file.name} cannot be read: it is a folder, or was moved or changed. Choose it again.`, "not-a-file", 415);
+    }
+  }
+}
+
 async function learnLimits() {
+  if (learning) return;
+  learning = true;
   try {
     limits = await (await ask("v1/limits")).json();
+    if (!find("token-form").hidden) say("");
     find("token-form").hidden = true;
-    work();
   } catch (problem) {
     if (problem.status === 401) return askForToken();
-    say(problem.message);
+    const waiting = pictures.filter((one) => one.state === "waiting");
+    for (const picture of waiting) settle(picture, { problem });
+    if (!waiting.length) say(problem.message);
+  } finally {
+    learning = false;
   }
+  if (limits) work();
 }
 
 function askForToken() {
@@ -73,18 +97,31 @@ function askForToken() {
 function take(files) {
   for (const file of files) {
     const tile = find("tile").content.firstElementChild.cloneNode(true);
-    const picture = { file, tile, state: "waiting" };
+    const picture = { file, tile, stop: new AbortController(), state: "waiting" };
     tile.querySelector(".name").textContent = file.name;
     tile.querySelector("button").addEventListener("click", () => show(picture, true));
     find("tiles").append(tile);
     pictures.push(picture);
   }
-  if (files.length) overview();
+  if (!files.length) return;
+  awaited = pictures.at(-files.length);
+  overview();
+  work();
+}
+
+function again(picture) {
+  Object.assign(picture, { state: "waiting", problem: null });
+  awaited = picture;
+  tileOf(picture);
+  overview();
   work();
 }
 
 function work() {
-  if (!limits) return;
+  if (!limits) {
+    if (find("token-form").hidden) learnLimits();
+    return;
+  }
   let picture;
   while (running < AT_A_TIME && (picture = pictures.find((one) => one.state === "waiting"))) examine(picture);
 }
@@ -93,34 +130,39 @@ async function examine(picture) {
   running += 1;
   picture.state = "examining";
   tileOf(picture);
+  let found;
   try {
     if (picture.file.size > limits.file_bytes) {
       const most = Math.floor(limits.file_bytes / 2 ** 20);
       throw new Problem(`${picture.file.name} is larger than ${most} MiB, the limit of this server.`, "too-many-bytes", 413);
     }
-    picture.evidence = await (await ask("v1/evidence", [picture.file])).json();
-    picture.state = picture.evidence.row.verdict;
+    found = { evidence: await (await ask("v1/evidence", [picture.file], picture.stop.signal)).json() };
   } catch (problem) {
-    if (problem.status === 401) {
-      picture.state = "waiting";
-      askForToken();
-      return;
-    }
-    picture.problem = problem;
-    picture.state = "unreadable";
-  } finally {
-    running -= 1;
+    found = { problem };
   }
-  if (!pictures.includes(picture)) return work(); // started over meanwhile
+  running -= 1;
+  if (found.problem?.status === 401) {
+    picture.state = "waiting";
+    tileOf(picture);
+    return askForToken();
+  }
+  settle(picture, found);
+  work();
+}
+
+/** A picture has its evidence, or the reason why there is none. */
+function settle(picture, found) {
+  if (!pictures.includes(picture)) return; // started over meanwhile
+  const refused = [413, 415, 422].includes(found.problem?.status) && found.problem.code !== "too-slow";
+  Object.assign(picture, found, { state: found.evidence?.row.verdict ?? (refused ? "unreadable" : "unanswered") });
   tileOf(picture);
   overview();
-  if (!current && picture === pictures[0]) show(picture, false);
-  work();
+  if (picture === awaited) show(picture, false);
 }
 
 // --- the gallery ------------------------------------------------------------------------------
 
-const WORDS = { unreadable: "not readable", waiting: "waiting", examining: "looking …" };
+const WORDS = { unreadable: "not readable", unanswered: "no answer", waiting: "waiting", examining: "looking …" };
 const done = () => pictures.filter((one) => !["waiting", "examining"].includes(one.state));
 
 function tileOf(picture) {
@@ -137,7 +179,7 @@ function overview() {
   find("gallery").hidden = !pictures.length;
   find("tiles").hidden = pictures.length < 2;
   find("gallery-title").textContent = pictures.length === 1 ? "1 picture" : `${pictures.length} pictures`;
-  const counts = ["generated", "camera", "inconclusive", "unreadable"]
+  const counts = ["generated", "camera", "inconclusive", "unreadable", "unanswered"]
     .map((state) => [state, ready.filter((one) => one.state === state).length])
     .filter(([, count]) => count);
   find("counts").replaceChildren(
@@ -150,8 +192,9 @@ function overview() {
 }
 
 function startOver() {
+  for (const { stop } of pictures) stop.abort();
   pictures.length = 0;
-  current = null;
+  current = awaited = null;
   find("tiles").replaceChildren();
   find("gallery").hidden = find("shown").hidden = true;
   say("");
@@ -161,19 +204,32 @@ function startOver() {
 // --- one picture ------------------------------------------------------------------------------
 
 function show(picture, asked) {
-  if (!picture.evidence && !picture.problem) return say(`${picture.file.name} was not looked at yet`);
+  awaited = null;
+  if (!picture.evidence && !picture.problem) {
+    awaited = picture;
+    return say(`${picture.file.name} is shown as soon as it is looked at`);
+  }
   current = picture;
   for (const one of pictures) one.tile.querySelector("button").setAttribute("aria-current", String(one === picture));
   const article = find("shown");
   article.replaceChildren(find(picture.evidence ? "examined" : "unread").content.cloneNode(true));
   if (picture.evidence) fill(article, picture.evidence);
-  else article.querySelector("[data-fill=detail]").textContent = picture.problem.message;
+  else excuse(article, picture);
   find("shown-name").textContent = picture.file.name;
   article.hidden = false;
   if (asked) {
     article.focus({ preventScroll: true });
     article.scrollIntoView({ block: "start" });
   }
+}
+
+function excuse(article, picture) {
+  const word = WORDS[picture.state];
+  find("shown-verdict").textContent = word.charAt(0).toUpperCase() + word.slice(1);
+  find("shown-verdict").classList.add(picture.state);
+  article.querySelector("[data-fill=detail]").textContent = picture.problem.message;
+  if (picture.state === "unreadable") article.querySelector("[data-part=again]").remove();
+  else article.querySelector("[data-part=again] button").addEventListener("click", () => again(picture));
 }
 
 function fill(article, evidence) {
@@ -191,13 +247,11 @@ function fill(article, evidence) {
     at("scale").append(scale(score));
     at("likelihood").textContent = (score.relied_on ? "" : "What the score alone would say, which is not relied on here: ") + score.likelihood;
     at("probability").textContent = score.probability;
+    at("model").textContent = evidence.row.model;
     at("basis").textContent = score.basis;
   }
   if (keep("branches", evidence.branches.length)) at("branches").append(...branches(evidence.branches));
-  if (keep("family", evidence.family)) {
-    at("family").textContent = evidence.family.name;
-    at("family-probability").textContent = evidence.family.probability;
-  }
+  if (keep("resemblance", evidence.resemblance)) at("resemblance").textContent = evidence.resemblance;
   layers(article, evidence, keep("heatmap", evidence.heatmap));
   if (keep("spectrum", evidence.spectrum)) {
     article.querySelector(".spectrum").append(...spectrum(evidence));
@@ -226,13 +280,12 @@ function peakRow(peak, index) {
 }
 
 function branches(found) {
-  const longest = Math.max(...found.map(({ value }) => Math.abs(value)), 1e-6);
-  return found.map(({ name, value, text }) => {
-    const width = (50 * Math.abs(value)) / longest;
+  return found.map(({ name, title, text, verdict, start, width }) => {
     const bar = drawing("svg", { class: "bar", "aria-hidden": "true" },
-      drawing("rect", { class: value < 0 ? "camera" : "generated", x: `${value < 0 ? 50 - width : 50}%`, y: 1, width: `${width}%`, height: 12 }),
-      drawing("line", { x1: "50%", x2: "50%", y1: 0, y2: 14 }));
-    return element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, bar), element("td", { class: "number" }, text));
+      drawing("rect", { class: verdict, x: `${start}%`, y: "15%", width: `${width}%`, height: "70%" }),
+      drawing("line", { x1: "50%", x2: "50%", y1: 0, y2: "100%" }));
+    const head = element("th", { scope: "row" }, title, element("span", { class: "identifier" }, name === title ? "" : name));
+    return element("tr", {}, head, element("td", { class: "drawn" }, bar), element("td", { class: "number" }, text));
   });
 }
 
@@ -291,8 +344,18 @@ function save(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
+/** The row of a picture that has none: that of `spectrace detect` for a file that it cannot read. */
+function errorRow({ file, problem }) {
+  const model = pictures.find((one) => one.evidence)?.evidence.row.model ?? null;
+  return {
+    schema_version: 1, path: file.name, sha256: null, width: null, height: null, format: null, score: null, probability: null,
+    verdict: null, reasons: [], model, tiles: 0, branches: {}, family: null, family_probability: null, provenance: null,
+    error: problem.message,
+  };
+}
+
 function saveJson() {
-  const rows = pictures.map((one) => one.evidence?.row ?? { path: one.file.name, verdict: null, error: one.problem.message });
+  const rows = pictures.map((one) => one.evidence?.row ?? errorRow(one));
   save("spectrace.json", new Blob([JSON.stringify(rows, null, 2)], { type: "application/json" }));
 }
 
@@ -315,6 +378,9 @@ function groups() {
 
 async function saveReport() {
   const parts = groups();
+  const left = pictures.length - parts.flat().length;
+  const without = left ? ` without ${left} too large for this server` : "";
+  if (!parts.length) return say(`There is no report${without}`);
   find("save-report").disabled = true;
   try {
     for (const [index, files] of parts.entries()) {
@@ -322,7 +388,7 @@ async function saveReport() {
       const page = await (await ask("v1/report", files)).blob();
       save(parts.length === 1 ? "spectrace-report.html" : `spectrace-report-${index + 1}.html`, page);
     }
-    say(parts.length > 1 ? `${parts.length} reports made, ${limits.files} pictures each at most` : "The report is made");
+    say((parts.length > 1 ? `${parts.length} reports made, ${limits.files} pictures each at most` : "The report is made") + without);
   } catch (problem) {
     say(problem.message);
   } finally {
@@ -363,7 +429,10 @@ for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", f
     find("drop").classList.toggle("over", over);
   });
 }
-window.addEventListener("drop", (event) => take([...event.dataTransfer.files]));
+window.addEventListener("drop", (event) => {
+  if (!event.dataTransfer.files.length) say("No picture file was dropped. Save the picture first: addresses are not fetched.");
+  take([...event.dataTransfer.files]);
+});
 window.addEventListener("paste", (event) => take([...event.clipboardData.files]));
 find("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
