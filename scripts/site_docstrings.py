@@ -7,7 +7,7 @@ from typing import Any
 
 from griffe import Extension, NameResolutionError, Object
 
-ROLE = re.compile(r":[a-z]+:`(?:(?P<text>[^`<]+?) <(?P<target>[^`>]+)>|(?P<name>[^`]+))`")
+ROLE = re.compile(r":[a-z]+:`(?:(?P<text>[^`<]+?)\s+<(?P<target>[^`>]+)>|(?P<name>[^`]+))`")
 EXAMPLE = re.compile(r"^Example:$", re.MULTILINE)
 
 
