@@ -13,6 +13,7 @@ Example:
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from spectrace.errors import (
@@ -27,7 +28,6 @@ from spectrace.errors import (
 )
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable
 
     from spectrace.detectors.detection import Detection, Verdict
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from spectrace.images.decode import Source
 
 __version__ = "0.1.0"
+
+# Since 1.29 onnxruntime reports to its maker, and leaves an identifier in the home folder, unless this
+# is set before it is loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "Detection",

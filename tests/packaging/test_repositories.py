@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from spectrace.cli import cli
 from spectrace.detectors.card import Thresholds
 from spectrace.images.sources import SUFFIXES
 
@@ -52,15 +55,18 @@ def test_files_and_examples_fit_their_schemas(fits, workflow, tmp_path):
     fits("vendor.github-workflows", path)
 
 
-def test_the_hook_of_the_guide(settings_of, blocks, repository, model_option):
+@pytest.mark.usefixtures("repository")
+def test_the_hook_of_the_guide(settings_of, blocks):
+    """With the shipped model, on the example that it calls generated and the one that it calls a camera's."""
     (hook,) = settings_of(".pre-commit-hooks.yaml")
     (used,) = yaml.safe_load(blocks(GUIDE, "yaml")[0])["repos"][0]["hooks"]
     assert used["id"] == hook["id"]
-    repository.commit({"a b.jpg": GENERATED, "-camera.jpg": CAMERA})
+    shutil.copy(ROOT / "examples" / "generated" / "dcgan-samples.jpg", "a b.jpg")
+    shutil.copy(ROOT / "examples" / "camera" / "clock.jpg", "-camera.jpg")
     program, *entry = hook["entry"].split()
     assert program == "spectrace"
     run = subprocess.run(
-        [sys.executable, "-m", "spectrace", *entry, *used["args"], model_option, "-camera.jpg", "a b.jpg"],
+        [sys.executable, "-m", "spectrace", *entry, *used["args"], "-camera.jpg", "a b.jpg"],
         capture_output=True,
         text=True,
         check=False,
@@ -69,6 +75,13 @@ def test_the_hook_of_the_guide(settings_of, blocks, repository, model_option):
     assert run.stdout.startswith("generated  a b.jpg\n")
     assert "-camera.jpg" not in run.stdout
     assert "\n2 pictures: 1 generated, 1 camera\n" in run.stdout
+
+
+def test_the_guide_shows_what_the_command_says(blocks, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (verb, *arguments) = shlex.split(blocks(GUIDE)[0].splitlines()[-1])[1:]
+    assert cli.main([verb, *arguments], standalone_mode=False) == 1
+    assert capsys.readouterr().out.startswith(blocks(GUIDE, "text")[0])
 
 
 def test_the_hook_takes_pictures_that_are_read(settings_of):

@@ -110,7 +110,7 @@ class _Gate:
         target = os.environ.get("GITHUB_STEP_SUMMARY")
         if self._on_github and target:
             with Path(target).open("a", encoding="utf-8") as stream:
-                stream.write(github.summary("\n".join(lines), self._found))
+                stream.write(github.summary("\n\n".join(lines), self._found))
 
     def _take(self, name: str, row: Detection) -> None:
         kind = _NOT_READ if row.verdict is None else row.verdict.value
