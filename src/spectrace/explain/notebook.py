@@ -104,7 +104,7 @@ def _thumbnail(detection: Detection) -> Thumbnail | str:
 def _read_again(detection: Detection) -> Picture | str:
     """The picture as it was looked at, or why it cannot be shown."""
     if detection.source is None:
-        return "its picture was not kept"
+        return "the picture was not kept"
     # What was decoded once may be decoded again, whatever the limits were.
     seen = (detection.width or 0) * (detection.height or 0)
     try:
