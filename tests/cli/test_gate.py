@@ -196,6 +196,13 @@ def test_a_revision_that_cannot_be_used_is_one_line(gate, repository, revision, 
     assert says in result.err
 
 
+@pytest.mark.parametrize("arguments", [["--strickt"], ["missing.png"], ["--since", "HEAD", "--strickt"]])
+def test_a_slip_of_the_pen_is_no_pass(gate, repository, arguments):
+    result = gate(*arguments)
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert arguments[-1] in result.err
+
+
 def test_a_shallow_clone_is_one_line(gate, repository, tmp_path, monkeypatch):
     before = repository.commit({})
     repository.commit({"new.png": BRIGHT})
@@ -211,7 +218,7 @@ def test_no_repository_no_git_and_nothing_named_are_one_line(gate, repository, t
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", os.fspath(tmp_path))
     (tmp_path / "plain").mkdir()
     monkeypatch.chdir(tmp_path / "plain")
-    for arguments in (["--since", "HEAD"], [], ["--strickt"]):
+    for arguments in (["--since", "HEAD"], []):
         result = gate(*arguments)
         assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
     monkeypatch.setenv("PATH", os.fspath(tmp_path / "plain"))

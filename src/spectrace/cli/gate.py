@@ -53,6 +53,9 @@ def command(
     else:
         from spectrace.images.repository import added_since  # noqa: PLC0415
 
+        for name in files:
+            if name.startswith("-"):
+                raise UsageError(f"{name}: no option of spectrace gate; as a pathspec write ./{name}")
         paths = added_since(since, files)
     gate = _Gate(strict=strict, on_github=on_github)
     if paths:
@@ -63,8 +66,8 @@ def command(
 
 def _file(name: str) -> Path:
     path = Path(name)
-    if name.startswith("-") and not path.exists():
-        raise UsageError(f"{name}: neither an option of spectrace gate nor a file")
+    if not path.exists():
+        raise UsageError(f"{printable(name)}: neither a file nor an option of spectrace gate")
     return path
 
 
