@@ -17,7 +17,7 @@ def growth(path: Path) -> str:
         "| pictures | processes | seconds | pictures a second | peak memory, MB | of it the parent | largest worker |",
         "|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for run in runs_of(path):
+    for run in sorted(runs_of(path), key=lambda one: (one["pictures"], one["processes"])):
         lines.append(
             f"| {run['pictures']:,} | {run['processes']} | {run['seconds']:,.1f} "
             f"| {run['pictures_per_second']:,.0f} | {run['peak_mb']:.0f} | {run['peak_parent_mb']:.0f} "

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,49 @@ def test_two_scans_at_once_are_refused(spectrace, model, pictures, tmp_path):
     assert spectrace("scan", pictures / "2", "--out", out, "--model", model).code == 1
 
 
+def test_state_that_is_broken_is_one_line(spectrace, model, pictures, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("scan", pictures / "2", "--out", out, "--model", model, "--workers", 1)
+    spectrace(*arguments)
+    kept = (out / "listing.sqlite").read_bytes()
+    for broken, told in (
+        (b"no listing at all" * 1000, "state in"),
+        (None, "holds results that listing.sqlite does not know"),
+    ):
+        for path in out.glob("listing.sqlite*"):
+            path.unlink()
+        if broken is not None:
+            (out / "listing.sqlite").write_bytes(broken)
+        result = spectrace(*arguments)
+        assert (result.code, result.err.count("\n")) == (2, 1)
+        assert told in result.err
+    for path in out.glob("listing.sqlite*"):
+        path.unlink()
+    (out / "listing.sqlite").write_bytes(kept)
+    assert spectrace(*arguments).code == 1
+
+
+def test_folders_whose_names_are_no_utf8(spectrace, model, pictures, tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    try:
+        (pictures / "2").rename(folder)
+    except OSError:
+        pytest.skip("a file system of UTF-8 names")
+    (folder / "200.jpg").rename(os.fsdecode(os.fsencode(folder) + b"/\xff\n.jpg"))
+    (folder / "201.jpg").rename(folder / "<b>&.jpg")
+    arguments = ("scan", folder, "--out", tmp_path / "out", "--model", model, "--workers", 1)
+    assert spectrace(*arguments).code == 1
+    assert spectrace(*arguments).code == 1
+    rows = rows_of(tmp_path / "out")
+    assert len({row["path"] for row in rows}) == 60
+    assert not any(row["error"] for row in rows)
+    assert f"{tmp_path}/caf\\udce9/\\udcff\n.jpg" in {row["path"] for row in rows}
+    page = (tmp_path / "out" / "summary.html").read_text()
+    assert "<br>&lt;b&gt;&amp;.jpg</figcaption>" in page
+    assert "<b>&" not in page
+    assert f"Their paths begin with <code>{tmp_path}/caf\\udce9/</code>" in page
+
+
 @needs_proc
 def test_killed_at_random_moments(model, pictures, tmp_path):
     """-9 to the parent, then to the parent and its workers: at the end every picture has one row."""
@@ -289,18 +333,23 @@ def test_a_picture_that_no_worker_survives_is_an_error(model, pictures, tmp_path
 
 
 @needs_proc
-def test_interrupted_by_ctrl_c(model, pictures, tmp_path):
+def test_interrupted_by_ctrl_c(model, pictures, tmp_path, plugins):
     out = tmp_path / "out"
-    arguments = (pictures, "--out", out, "--model", model, "--workers", 2)
-    process = start(*arguments)
-    while process.poll() is None and len(workers_of(process.pid)) < 2:
+    paths = sorted(path for path in pictures.rglob("*") if path.is_file())
+    table = write_table(tmp_path / "list.csv", [f"slow://{path}" for path in paths])
+    arguments = (table, "--out", out, "--model", model, "--workers", 2)
+    # What runs the tests may be in the background of a shell, where nobody listens to Ctrl-C.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = start(*arguments, env=plugins, preexec_fn=heard)
+    while len(workers_of(process.pid)) < 2:
+        assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: parent and workers get it
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate()
     assert process.returncode == 130
     assert err.splitlines() == [f"interrupted: what is done is kept in {out}, the same command goes on"]
-    start(*arguments).communicate()
-    assert_as_detected(out, model, pictures)
+    start(*arguments, env=plugins).communicate()
+    assert_as_detected(out, model, pictures, "slow://")
 
 
 def test_duplicates_are_scored_once(spectrace, model, pictures, tmp_path):
@@ -340,11 +389,19 @@ def test_parquet_of_pictures_and_addresses(spectrace, model, pictures, tmp_path)
     from_shard = [row["score"] for row in rows_of(out)]
     assert [row["path"] for row in rows_of(out)] == [f"{tmp_path}/shard.parquet#{n}" for n in range(50)]
     assert (out / "summary.html").read_text().count("<figure>") == 50
+    # Results in the folder that is scanned are no source of it, when it is scanned again.
+    folder = tmp_path / "both"
+    folder.mkdir()
+    shutil.copy(tmp_path / "shard.parquet", folder)
+    for _ in range(2):
+        result = spectrace("scan", folder, "--column", "image", "--out", folder / "out", *arguments)
+        assert result.code == 1, result.err
+        assert len(rows_of(folder / "out")) == 50
     out = tmp_path / "addresses"
     result = spectrace("scan", f"local://{pictures}/0", "--out", out, *arguments)
     assert result.code == 1, result.err
     assert [row["score"] for row in rows_of(out)][:50] == from_shard
-    assert rows_of(out)[0]["path"] == f"file://{pictures}/0/000.jpg"
+    assert rows_of(out)[0]["path"] == f"local://{pictures}/0/000.jpg"
 
 
 def test_what_is_wrong_with_all_of_it_is_one_line(spectrace, model, pictures, tmp_path, monkeypatch):
@@ -352,7 +409,7 @@ def test_what_is_wrong_with_all_of_it_is_one_line(spectrace, model, pictures, tm
     table = write_table(tmp_path / "list.csv", ["nosuch://bucket/a.jpg"])
     for sources, told in (
         (("nosuch://bucket",), "nosuch://bucket cannot be opened"),
-        ((table,), "nosuch://bucket/a.jpg cannot be opened"),
+        (("ftp://me:secret@example.org",), "ftp://***@example.org came with a password"),
         ((table, "--column", "picture"), "no column picture"),
         ((pictures, "--model", "absent"), "no model 'absent'"),
         ((pictures, "--gpu"), "has no CUDA"),
@@ -360,6 +417,7 @@ def test_what_is_wrong_with_all_of_it_is_one_line(spectrace, model, pictures, tm
         result = spectrace("scan", "--model", model, *sources, "--out", tmp_path / "out")
         assert (result.code, result.err.count("\n")) == (2, 1)
         assert told in result.err
+        assert "secret" not in "".join(path.read_text("latin-1") for path in tmp_path.glob("out/*.*"))
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,7 +84,7 @@ def test_the_lister_stops_when_asked_and_goes_on(tmp_path):
     lister = Lister(path, endless)
     lister.start()
     lister.stop()
-    assert not lister.is_alive()
+    lister.join()
     assert lister.error is None
     listing = Listing(path)
     assert not listing.complete
@@ -94,3 +96,7 @@ def test_what_stops_the_lister_is_kept(tmp_path):
     lister.start()
     lister.join()
     assert isinstance(lister.error, _CutError)
+    lister = Lister(tmp_path, [Item("a.jpg")])  # a folder is no file to keep a listing in
+    lister.start()
+    lister.join()
+    assert isinstance(lister.error, sqlite3.Error)

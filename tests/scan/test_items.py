@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -51,9 +52,16 @@ def test_messages_begin_with_the_name(tmp_path):
         assert str(error).startswith(f"{item.name} ")
 
 
-def test_an_address_nobody_knows_concerns_everything():
-    with pytest.raises(UsageError, match="cannot be opened"):
-        list(read([Item("nosuch://bucket/a.jpg")], 100))
+def test_an_address_nobody_knows_is_one_that_cannot_be_read():
+    [(_, error)] = read([Item("nosuch://bucket/a.jpg")], 100)
+    assert isinstance(error, ImageError)
+    assert str(error).startswith("nosuch://bucket/a.jpg cannot be read (Protocol not known")
+
+
+def test_a_library_that_is_not_installed_concerns_everything():
+    fsspec.register_implementation("absent", "no_such_package.Files", clobber=True, errtxt="Install absentfs")
+    with pytest.raises(UsageError, match=r"absent://bucket/a.jpg cannot be opened: Install absentfs"):
+        list(read([Item("absent://bucket/a.jpg")], 100))
 
 
 @settings(max_examples=25)
@@ -68,6 +76,33 @@ def test_rows_of_parquet_files(tmp_path_factory, cells, group, data):
     rows = sorted(data.draw(st.sets(st.integers(0, len(cells) - 1), min_size=1)))
     found = bytes_of([Item(str(path), row) for row in rows], column="raw")
     assert [(item.row, raw) for item, raw in found] == [(row, cells[row]) for row in rows]
+
+
+def test_a_row_group_is_never_in_memory_as_a_whole(tmp_path):
+    cell, cells = 2**18, 96
+    noise = np.random.default_rng(0)
+    table = pa.table({"raw": [noise.bytes(cell) for _ in range(cells)]})
+    pq.write_table(
+        table, tmp_path / "t.parquet", write_batch_size=1, data_page_size=cell, use_dictionary=False
+    )
+    assert pq.ParquetFile(tmp_path / "t.parquet").num_row_groups == 1
+    del table
+    usual, watched = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(watched)
+    try:
+        found = read([Item(f"{tmp_path}/t.parquet", row) for row in range(cells)], cell, "raw")
+        assert sum(len(raw) == cell for _, raw in found) == cells
+    finally:
+        pa.set_memory_pool(usual)
+    assert watched.max_memory() < cells * cell / 2
+
+
+def test_rows_that_have_gone(tmp_path):
+    pq.write_table(pa.table({"raw": [b"0", b"1"]}), tmp_path / "t.parquet")
+    found = [raw for _, raw in read([Item(f"{tmp_path}/t.parquet", row) for row in range(4)], 100, "raw")]
+    assert found[:2] == [b"0", b"1"]
+    for error in found[2:]:
+        assert "cannot be read (it has 2 rows now, not 3)" in str(error)
 
 
 def test_a_parquet_file_that_is_gone_or_damaged(tmp_path):

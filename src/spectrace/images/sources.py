@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from spectrace.errors import UsageError
@@ -14,7 +16,7 @@ from spectrace.images.video_formats import VIDEO_SUFFIXES
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .avif .avifs .tif .tiff .bmp .dib .gif".split()
 )
-_ENDINGS = " ".join(sorted(SUFFIXES))
+_AT_ONCE = 100_000  # names of one folder: sorted as far as memory stays small
 
 
 def ends_like_a_picture(path: Path) -> bool:
@@ -78,32 +80,46 @@ def stream(
     on_problem: Callable[[str], None] = _refuse,
     *,
     take_video: Callable[[Path], bool] = _no_video,
+    endings: Collection[str] = SUFFIXES,
 ) -> Iterator[Path]:
     """Paths as :func:`expand` gives them, but one that is meant twice comes twice: nothing is remembered.
+
+    Args:
+        sources: as for :func:`expand`.
+        on_problem: as for it.
+        take_video: as for it.
+        endings: of the names that are taken from folders, in lower case.
 
     Example:
         >>> [path.name for path in stream(["a.png", "b.png", "a.png"])]
         ['a.png', 'b.png', 'a.png']
     """
+
+    def wanted(path: Path) -> bool:
+        suffix = path.suffix.lower()
+        return suffix in endings or (suffix in VIDEO_SUFFIXES and take_video(path))
+
     for source in sources:
-        yield from _expand_one(os.fspath(source), on_problem, take_video)
+        yield from _expand_one(os.fspath(source), on_problem, wanted, endings)
 
 
 def _expand_one(
-    source: str, on_problem: Callable[[str], None], take_video: Callable[[Path], bool]
+    source: str,
+    on_problem: Callable[[str], None],
+    wanted: Callable[[Path], bool],
+    endings: Collection[str],
 ) -> Iterator[Path]:
     path = Path(source)
     if source.startswith("@") and len(source) > 1:
         for line in _lines(source[1:], on_problem):
-            yield from _expand_one(line, on_problem, take_video)
+            yield from _expand_one(line, on_problem, wanted, endings)
         return
     if path.is_dir():
-        found, otherwise = (
-            _walk(path, take_video),
-            f"{source} holds no picture: wanted files ending in {_ENDINGS}",
-        )
+        found = _walk(path, wanted, on_problem)
+        otherwise = f"{source} holds no picture: wanted files ending in {' '.join(sorted(endings))}"
     elif any(mark in source for mark in "*?[") and not path.exists():
-        found, otherwise = _matches(source, take_video), f"{source} matches no file: check the pattern"
+        found = _matches(source, wanted, on_problem)
+        otherwise = f"{source} matches no file: check the pattern"
     else:
         yield path
         return
@@ -115,24 +131,52 @@ def _expand_one(
         on_problem(otherwise)
 
 
-def _walk(folder: Path, take_video: Callable[[Path], bool]) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(parent, name)
-            if name.startswith("."):
-                continue
-            if ends_like_a_picture(path) or (path.suffix.lower() in VIDEO_SUFFIXES and take_video(path)):
-                yield path
+def _walk(folder: Path, wanted: Callable[[Path], bool], on_problem: Callable[[str], None]) -> Iterator[Path]:
+    waiting = [folder]
+    while waiting:
+        parent = waiting.pop()
+        below: list[Path] = []
+        try:
+            with os.scandir(parent) as entries:
+                shown = (entry for entry in entries if not entry.name.startswith("."))
+                while part := list(islice(shown, _AT_ONCE)):
+                    below += [Path(entry) for entry in part if _is_folder(entry) and not entry.is_symlink()]
+                    names = sorted(entry.name for entry in part if not _is_folder(entry))
+                    yield from filter(wanted, (parent / name for name in names))
+        except OSError as error:
+            on_problem(f"{parent} cannot be listed ({error.strerror}): what is in it is left out")
+        waiting += sorted(below, reverse=True)
 
 
-def _matches(pattern: str, take_video: Callable[[Path], bool]) -> Iterator[Path]:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, say: told where it is read
+        return False
+
+
+def _matches(
+    pattern: str, wanted: Callable[[Path], bool], on_problem: Callable[[str], None]
+) -> Iterator[Path]:
+    in_loop = cache(_in_loop)
     for match in sorted(glob.iglob(pattern, recursive=True)):
         path = Path(match)
-        if path.is_dir():
-            yield from _walk(path, take_video)
+        is_folder = path.is_dir()
+        if in_loop(path if is_folder else path.parent):
+            continue
+        if is_folder:
+            yield from _walk(path, wanted, on_problem)
         else:
             yield path
+
+
+def _in_loop(folder: Path) -> bool:
+    """Whether a path leads through a link to a folder that it has passed already: ``**`` follows links."""
+    return any(
+        os.path.realpath(part) in map(os.path.realpath, part.parents)
+        for part in (folder, *folder.parents)
+        if part.is_symlink()
+    )
 
 
 def _lines(name: str, on_problem: Callable[[str], None]) -> list[str]:

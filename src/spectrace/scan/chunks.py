@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -159,15 +160,13 @@ class Lister(threading.Thread):
 
     def run(self) -> None:
         """List to the end, or until asked to stop."""
-        listing = Listing(self._path)
         try:
-            self.added = listing.extend(self._until_stopped())
+            with closing(Listing(self._path)) as listing:
+                self.added = listing.extend(self._until_stopped())
         except _StopAsked:
             pass
         except Exception as error:  # it is raised where the results are awaited
             self.error = error
-        finally:
-            listing.close()
 
     def stop(self) -> None:
         """Ask it to end, and wait a little; what is in finished chunks stays listed."""

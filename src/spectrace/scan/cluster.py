@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -61,8 +62,11 @@ def run(
         return
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
+    ours = not ray.is_initialized()
     try:
-        ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+        if ours:
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing calls home
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # of many kinds, bare ones among them
         raise SpectraceError(
             f"no cluster could be reached or started ({one_line(error)}): check RAY_ADDRESS, or take "
@@ -97,7 +101,8 @@ def run(
             f"the cluster gave up ({_reason(error)}): the same command goes on, also with --engine local"
         ) from error
     finally:
-        ray.shutdown()
+        if ours:
+            ray.shutdown()
 
 
 def _reason(error: Exception) -> str:

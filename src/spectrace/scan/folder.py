@@ -1,27 +1,29 @@
 """The folder of a scan: its settings, its lock, and the results as parts.
 
-A part holds the rows of one chunk. It is written under another name, flushed to disk and renamed: a part that
-is there is whole, and its being there is what says that the chunk is done.
+A part holds the rows of one chunk. It is written under another name, flushed to disk and renamed, as all that
+is written here: a part that is there is whole, and its being there is what says that the chunk is done.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from spectrace import __version__
 from spectrace.detectors.schema import flat, schema
-from spectrace.errors import UsageError
+from spectrace.errors import SpectraceError, UsageError
+from spectrace.images.reading import one_line
 from spectrace.optional import load_pyarrow
 from spectrace.scan.scoring import DUPLICATE_OF, Row
 
 _VERSION = 1
+_PART = "part-"
 _SETTINGS, _ROWS, _LISTING, _DIGESTS, _LOCK, _PAGE = (
     "scan.json",
     "rows",
@@ -94,7 +96,7 @@ class ScanFolder:
         except BaseException:
             self.close()
             raise
-        for unfinished in self.rows.glob(".*"):
+        for unfinished in self.rows.glob(f".{_PART}*"):
             unfinished.unlink()
 
     def close(self) -> None:
@@ -116,37 +118,44 @@ class ScanFolder:
         """File of the digests of what was scored."""
         return self.path / _DIGESTS
 
-    @property
-    def page(self) -> Path:
-        """The summary."""
-        return self.path / _PAGE
-
-    def parts(self) -> dict[int, Path]:
-        """The parts that are there, by the number of their chunk, in order."""
-        found = sorted(path for path in self.rows.iterdir() if path.name.startswith("part-"))
-        return {int(path.stem.partition("-")[2]): path for path in found}
+    def parts(self) -> list[int]:
+        """Numbers of the chunks whose parts are there, in order."""
+        with os.scandir(self.rows) as entries:
+            names = (entry.name.removesuffix(".parquet") for entry in entries)
+            return sorted(int(name.removeprefix(_PART)) for name in names if name.startswith(_PART))
 
     def write_part(self, chunk: int, rows: Iterable[Row]) -> None:
         """Write the results of a chunk; from then on it is done."""
         arrow, parquet = load_pyarrow()
-        name = f"part-{chunk:08d}.parquet"
-        unfinished = self.rows / f".{name}"
         table = arrow.Table.from_pylist([flat(row) for row in rows], schema=schema(DUPLICATE_OF))
-        with unfinished.open("wb") as file:
-            parquet.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self.rows / name)
+        _write_whole(self._part(chunk), lambda file: parquet.write_table(table, file, compression="zstd"))
 
-    def read_part(self, path: Path, columns: list[str]) -> Iterator[Row]:
-        """Rows of a part, some of the columns."""
-        _, parquet = load_pyarrow()
-        yield from parquet.read_table(path, columns=columns, partitioning=None).to_pylist()
+    def read_part(self, chunk: int, columns: list[str]) -> Iterator[Row]:
+        """Rows of a part, some of the columns.
+
+        Raises:
+            SpectraceError: it is damaged.
+        """
+        arrow, parquet = load_pyarrow()
+        path = self._part(chunk)
+        try:
+            table = parquet.read_table(path, columns=columns, partitioning=None)
+        except (arrow.ArrowException, OSError) as error:
+            raise SpectraceError(
+                f"{path} is damaged ({one_line(error)}): delete it, and the same command makes it again"
+            ) from error
+        yield from table.to_pylist()
+
+    def write_page(self, page: str) -> None:
+        """Write the summary."""
+        _write_whole(self.path / _PAGE, lambda file: file.write(page.encode()))
+
+    def _part(self, chunk: int) -> Path:
+        return self.rows / f"{_PART}{chunk:08d}.parquet"
 
     def _write(self, settings: Settings) -> Settings:
-        unfinished = self.path / f".{_SETTINGS}"
-        unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
-        unfinished.replace(self.path / _SETTINGS)
+        text = msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n"
+        _write_whole(self.path / _SETTINGS, lambda file: file.write(text))
         return settings
 
     def _same(self, wanted: Settings) -> Settings:
@@ -172,13 +181,33 @@ class ScanFolder:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             lock.close()
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
             raise UsageError(f"{self.path} is in use by another scan ({error}): wait for it") from error
         return lock
 
 
+def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    unfinished = path.with_name(f".{path.name}")
+    try:
+        with unfinished.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise SpectraceError(
+            f"{path} cannot be written ({error.strerror or error}): see to it, then the same command goes on"
+        ) from error
+
+
 def _foreign(path: Path) -> Iterator[Path]:
+    """What is in a folder that no scan left there before it had settings."""
     ours = {f".{_SETTINGS}", _ROWS, _LOCK, f"{_LOCK}-journal"}
-    return (entry for entry in path.iterdir() if entry.name not in ours)
+    yield from (entry for entry in path.iterdir() if entry.name not in ours)
+    rows = path / _ROWS
+    if rows.exists():
+        yield from rows.iterdir()
 
 
 def _shown(value: Any) -> str:

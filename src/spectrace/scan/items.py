@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +18,9 @@ from spectrace.threads import in_order
 WHOLE = -1
 _READERS = 4
 _ROWS_AT_ONCE = 16
+_BUFFER = 2**20  # without one, pyarrow reads a column of a whole row group at once
+# ftp://user:password@host; but host:port/a@b is none, and in github://owner:name@branch nothing is secret.
+_PASSWORD = re.compile(r"(?<!github)://[^/@:]*:(?!\d*/)[^@]*@")
 
 
 class Item(NamedTuple):
@@ -50,6 +54,26 @@ def is_address(path: str) -> bool:
     return "://" in path
 
 
+def refuse_password(path: str) -> None:
+    """Refuse an address with a password in it: addresses are written into results and pages.
+
+    Raises:
+        UsageError: there is one.
+
+    Example:
+        >>> refuse_password("ftp://host:21/a@b.jpg")
+        >>> refuse_password("ftp://me:secret@host/a.jpg")
+        Traceback (most recent call last):
+        ...
+        spectrace.errors.UsageError: ftp://***@host/a.jpg came with a password, which results would show: ...
+    """
+    if _PASSWORD.search(path):
+        raise UsageError(
+            f"{_PASSWORD.sub('://***@', path)} came with a password, which results would show: set it for "
+            "fsspec instead (as FSSPEC_FTP_PASSWORD, say)"
+        )
+
+
 def fsspec() -> Any:
     """The module.
 
@@ -63,19 +87,19 @@ def fsspec() -> Any:
     return fsspec
 
 
-def open_file(path: str) -> BinaryIO:
-    """Opens a file or an address for reading.
+def open_file(path: str) -> AbstractContextManager[BinaryIO]:
+    """Opens a file or an address for reading, in a ``with`` statement.
 
     Raises:
-        UsageError: no file system is installed for such an address.
+        UsageError: what such an address needs is not installed.
         OSError: it cannot be opened; what stands behind an address may raise other errors too.
     """
     if not is_address(path):
         return Path(path).open("rb")
     opener = fsspec()
     try:
-        file: BinaryIO = opener.open(path, "rb").open()
-    except (ImportError, ValueError) as error:  # "Install s3fs to access S3", "Protocol not known"
+        file: AbstractContextManager[BinaryIO] = opener.open(path, "rb")
+    except ImportError as error:  # "Install s3fs to access S3"
         raise UsageError(f"{path} cannot be opened: {one_line(error)}") from error
     return file
 
@@ -89,7 +113,7 @@ def parquet_file(file: BinaryIO, path: str) -> Any:
     """
     pyarrow, parquet = load_pyarrow()
     try:
-        return parquet.ParquetFile(file)
+        return parquet.ParquetFile(file, buffer_size=_BUFFER)
     except (pyarrow.ArrowException, OSError) as error:
         raise ManifestError(f"{path} is not a Parquet file ({one_line(error)}): give another") from error
 
@@ -108,7 +132,7 @@ def read(
         Each item with its bytes, or with why it could not be read.
 
     Raises:
-        UsageError: no file system is installed for an address.
+        UsageError: what an address needs is not installed.
     """
     for shard, group in groupby(items, lambda item: None if item.row == WHOLE else item.path):
         if shard is None:
@@ -170,6 +194,8 @@ def _cells(file: Any, rows: Sequence[int], column: str) -> Generator[Any]:
                 if row is None or row >= end:
                     break
         start = end
+    if row is not None:
+        raise LookupError(f"it has {start:,} rows now, not {row + 1:,}")
 
 
 def _cell_bytes(item: Item, value: Any, limit: int) -> bytes | ImageError:

@@ -8,6 +8,7 @@ so a picture that kills its worker is found.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -15,8 +16,9 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.process import BaseProcess, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +126,7 @@ class _Pool:
         for worker, _ in zip(idle, list(self._waiting), strict=False):
             self._give(worker, self._waiting.popleft())
         for _ in range(min(len(self._waiting) - starting, self._wanted - len(self._workers))):
-            self._workers.append(self._start())
+            self._start()
 
     def _give(self, worker: _Worker, task: _Task) -> None:
         worker.task = task
@@ -180,7 +182,7 @@ class _Pool:
         if task.left:
             self._waiting.append(task)
 
-    def _start(self) -> _Worker:
+    def _start(self) -> None:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=_work,
@@ -188,10 +190,10 @@ class _Pool:
             name="spectrace-scan",
             daemon=True,
         )
-        with _interrupts_ignored():
+        with _interrupts_held():
             process.start()
-        theirs.close()
-        return _Worker(process, ours)
+            theirs.close()
+            self._workers.append(_Worker(process, ours))
 
     def _stop(self) -> None:
         # Their pipes' end asks idle workers to go; busy ones hold nothing that is worth waiting for.
@@ -208,6 +210,8 @@ class _Pool:
 
 def _work(connection: Connection, scoring: Scoring, digests: Path | None) -> None:
     """What a worker does: all that it is given, until its pipe ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems that mask no signals
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         detector = scoring.detector()
         known = None if digests is None else Digests(digests).known
@@ -239,14 +243,31 @@ def _send_rows(connection: Connection, rows: Iterator[Row]) -> None:
         connection.send(("rows", waiting))
 
 
+def _end_with_parent() -> None:
+    """A worker may wait for a network when its parent is killed: nobody wants its answer any more."""
+    parent = parent_process()
+    assert parent is not None, "a worker is started by one"
+    parent.join()
+    os._exit(1)
+
+
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Ctrl-C reaches every process of a terminal; what is started here leaves it to the parent."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C reaches every process of a terminal: what is started here never sees it, we do afterwards."""
+    came: list[int] = []
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if in_main else None
+    mask = None
+    if hasattr(signal, "pthread_sigmask"):
+        # multiprocessing's own helper, started first, takes its mask away.
+        resource_tracker.ensure_running()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main:
+            signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)

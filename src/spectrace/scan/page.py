@@ -83,7 +83,9 @@ def scan_page(
         ticks=[(value, _place(value, reach)) for value in _ticks(reach)],
         width=_WIDTH,
         height=_HEIGHT,
+        beyond=REACH if reach == REACH else None,
         strongest=shown,
+        common=_common_folder([one.path for one, _ in shown]),
         left_out=len(summary.strongest) - len(shown),
         made=(made or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M %Z").strip(),
         version=__version__,
@@ -110,6 +112,19 @@ def thumbnails(folder: ScanFolder, strongest: Sequence[Strong]) -> list[Thumbnai
     except SpectraceError:
         pass  # the addresses' library is missing here: what was read before is shown
     return [found.get(item) for item in items]
+
+
+def _common_folder(paths: Sequence[str]) -> str:
+    """How all paths begin, up to a separator.
+
+    Example:
+        >>> _common_folder(["s3://bucket/a/1.jpg", "s3://bucket/a/2.jpg", "s3://bucket/b.jpg"])
+        's3://bucket/'
+    """
+    # What the first and the last in order share, all do.
+    first, last = min(paths, default=""), max(paths, default="")
+    same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[: first.rfind("/", 0, same) + 1]
 
 
 def _edges(number: int) -> tuple[float, float]:

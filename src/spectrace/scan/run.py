@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,12 +15,12 @@ import msgspec
 
 from spectrace.detectors.runtime import find_model
 from spectrace.detectors.schema import schema
-from spectrace.errors import UsageError
+from spectrace.errors import SpectraceError, UsageError
 from spectrace.images.decode import Limits
 from spectrace.scan.chunks import Chunk, Lister, Listing
 from spectrace.scan.digests import Digests
 from spectrace.scan.folder import ScanFolder, Settings
-from spectrace.scan.items import is_address
+from spectrace.scan.items import is_address, refuse_password
 from spectrace.scan.listing import list_items
 from spectrace.scan.page import scan_page, thumbnails
 from spectrace.scan.scoring import Row, Scoring
@@ -88,6 +90,7 @@ def scan(
 
     Raises:
         UsageError: a source cannot be listed, or ``out`` holds something else.
+        SpectraceError: ``out`` cannot be read or written, or every worker ended.
         ModelError: there is no such model, or no GPU to use.
         ManifestError: a table cannot be read.
         MissingDependencyError: an optional package is missing.
@@ -95,13 +98,15 @@ def scan(
     if engine not in get_args(Engine):
         raise UsageError(f"unknown engine {engine!r}: wanted one of {', '.join(get_args(Engine))}")
     schema()  # a missing pyarrow is told before anything is begun
+    for source in sources:
+        refuse_password(source)
     path = str(find_model(model).resolve())
     scoring = Scoring(model=path, tiles=tiles, dense=dense, pixels=max_pixels, column=column, gpu=gpu)
     # What is wrong with a model is told before any worker starts. A cluster may have GPUs that are not here.
     card = msgspec.structs.replace(scoring, gpu=gpu and engine == "local").detector().card
     wanted = Settings(
-        sources=list(sources),
-        folder=None if all(map(_stands_alone, sources)) else os.getcwd(),  # noqa: PTH109
+        sources=[_text(source) for source in sources],
+        folder=None if all(map(_stands_alone, sources)) else _text(os.getcwd()),  # noqa: PTH109
         column=column,
         once=once,
         model=card.name,
@@ -110,9 +115,8 @@ def scan(
         dense=dense,
         max_pixels=max_pixels,
     )
-    folder = ScanFolder(out, wanted)
-    try:
-        lister = Lister(folder.listing, list_items(sources, on_problem, column))
+    with _broken_state_told(out), closing(ScanFolder(out, wanted)) as folder:
+        lister = Lister(folder.listing, list_items(sources, on_problem, column, but=out))
         job = _Job(folder, lister, on_progress)
         lister.start()
         try:
@@ -144,11 +148,8 @@ def scan(
             )
         summary = summarise(folder)
         shown = thumbnails(folder, summary.strongest)
-        page = scan_page(summary, folder.settings, card, shown)
-        folder.page.write_text(page, encoding="utf-8")
+        folder.write_page(scan_page(summary, folder.settings, card, shown))
         return summary
-    finally:
-        folder.close()
 
 
 class _Job:
@@ -162,6 +163,11 @@ class _Job:
         self._digests = Digests(folder.digests) if folder.settings.once else None
         self._parts = frozenset(folder.parts())
         self._unfinished: dict[int, list[Row]] = {}
+        if max(self._parts, default=-1) >= self._listing.chunks:
+            raise UsageError(
+                f"{folder.rows} holds results that {folder.listing.name} does not know: put the listing back "
+                "that was there, or name another --out"
+            )
         self.was_complete = self._listing.complete
         done = sum(size for chunk, size in self._listing.sizes() if chunk in self._parts)
         self._progress = Progress(done, self._listing.items, complete=False)
@@ -206,6 +212,21 @@ class _Job:
         complete = not self._lister.is_alive()
         self._progress = Progress(self._progress.done + rows, self._listing.items, complete)
         self._on_progress(self._progress)
+
+
+@contextmanager
+def _broken_state_told(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise SpectraceError(
+            f"state in {out} cannot be read or written ({error}): see to it, then the same command goes on"
+        ) from error
+
+
+def _text(name: str) -> str:
+    """A name as text: what is no UTF-8 in it is escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _stands_alone(source: str) -> bool:

@@ -79,7 +79,7 @@ def score_batch(
         ``error`` where a picture cannot be read.
 
     Raises:
-        UsageError: no file system is installed for an address.
+        UsageError: what an address needs is not installed.
 
     Example:
         >>> [row["error"] for row in score_batch(Detector.load(), [Item("not-there.jpg")])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -71,8 +72,10 @@ def summarise(folder: ScanFolder) -> Summary:
     summary = Summary()
     best = Strongest[Strong](STRONGEST)
     for chunk, position, row in _rows(folder):
-        _count(summary, row)
         score = row["score"]
+        if score is not None and not math.isfinite(score):  # a network that computes no number has no place
+            row["score"] = score = None
+        _count(summary, row)
         if score is not None and row[DUPLICATE_OF] is None and best.admits(score):
             best.add(score, Strong(row["path"], score, row["verdict"], chunk, position))
     summary.strongest = best.ranked()
@@ -80,8 +83,8 @@ def summarise(folder: ScanFolder) -> Summary:
 
 
 def _rows(folder: ScanFolder) -> Iterator[tuple[int, int, Row]]:
-    for chunk, part in folder.parts().items():
-        for position, row in enumerate(folder.read_part(part, _COLUMNS)):
+    for chunk in folder.parts():
+        for position, row in enumerate(folder.read_part(chunk, _COLUMNS)):
             yield chunk, position, row
 
 
