@@ -328,15 +328,23 @@ def test_a_server_with_a_token_asks_for_it(serve, visit, pictures):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (375, 812)])
-def test_it_fits_and_can_be_read(client, visit, photograph_paths, width, height, scheme):
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844), (320, 568)])
+def test_it_fits_and_can_be_read(client, visit, photograph_paths, pictures, width, height, scheme):
     page = visit(client, width, height, color_scheme=scheme)
-    pick(page, photograph_paths["chelsea"], photograph_paths["flower"])
-    settled(page, 2)
+    pick(page, photograph_paths["chelsea"], photograph_paths["flower"], pictures["broken"])
+    settled(page, 3)
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    low = page.evaluate(CONTRAST)
-    assert low == []
+    assert page.evaluate(SPILLED) == []
+    assert page.evaluate(CONTRAST) == []
 
+
+SPILLED = """() => [...document.querySelectorAll(".badge, .button, table, img, svg")]
+  .filter((node) => node.checkVisibility())
+  .filter((node) => {
+    const [inner, outer] = [node, node.closest(".tile, .panel")].map((one) => one.getBoundingClientRect());
+    return inner.left < outer.left || inner.right > outer.right;
+  })
+  .map((node) => node.outerHTML.slice(0, 80))"""
 
 CONTRAST = """() => {
   const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);

@@ -235,9 +235,7 @@ def _check(what: Literal["pixels", "frames"], found: int, limit: int) -> None:
         problem = ImageProblem.TOO_MANY_PIXELS if what == "pixels" else ImageProblem.TOO_MANY_FRAMES
         # Counting frames stops at the limit, so their number is not known.
         count = f"{found:,}" if what == "pixels" else f"more than {limit:,}"
-        raise ImageError(
-            problem, f"has {count} {what}, the limit is {limit:,}: raise Limits.{what} to read it"
-        )
+        raise ImageError(problem, f"has {count} {what}, the limit is {limit:,}: raise the limit to read it")
 
 
 def _explain(error: Exception, header: FileHeader, raw: bytes | None) -> ImageError:

@@ -134,5 +134,5 @@ def _check_bytes(found: int, limit: int) -> None:
     if found > limit:
         raise ImageError(
             ImageProblem.TOO_MANY_BYTES,
-            f"has more than {limit:,} bytes, the limit: raise Limits.file_bytes to read it",
+            f"has more than {limit:,} bytes, the limit: raise it to read the file",
         )
