@@ -388,6 +388,22 @@ def test_every_control_has_a_name_and_can_be_reached_by_tab(toy, visit, pictures
         assert name
 
 
+def test_what_is_announced_has_a_name_and_is_not_empty(toy, visit, pictures):
+    page = visit(toy)
+    pick(page, pictures["bright"])
+    settled(page, 1)
+    tree = page.locator("body").aria_snapshot()
+    for words in (
+        'article "bright.png Generated"',
+        'status: "bright.png: generated"',
+        'img "Score +72.00. Camera at or below −10.00, generated at or above +10.00."',
+        'slider "Heatmap opacity"',
+        'img "The examined picture"',
+    ):
+        assert words in tree
+    assert not re.search(r"^ *- (list|table|region|figure)$", tree, re.MULTILINE)
+
+
 def test_nothing_is_asked_of_anybody_else(toy, visit, pictures):
     page = visit(toy)
     pick(page, pictures["bright"])

@@ -241,7 +241,7 @@ function fill(article, evidence) {
   at("title").textContent = evidence.title;
   at("title").classList.add(evidence.row.verdict);
   at("meaning").textContent = evidence.meaning;
-  at("reasons").append(...evidence.reasons.map(reason));
+  list(at("reasons"), evidence.reasons.map(reason));
   if (keep("score", evidence.score)) {
     const score = evidence.score;
     at("scale").append(scale(score));
@@ -261,7 +261,12 @@ function fill(article, evidence) {
   }
   at("facts").append(...evidence.facts.map(row));
   at("claims").append(...evidence.claims.map(row));
-  at("notes").append(...evidence.notes.map((note) => element("li", {}, note)));
+  list(at("notes"), evidence.notes.map((note) => element("li", {}, note)));
+}
+
+function list(node, items) {
+  if (items.length) node.append(...items);
+  else node.remove();
 }
 
 function reason({ code, sentence, meaning }) {
