@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from spectrace.corpora.manifest import Manifest, Row
-from spectrace.errors import ImageError, UsageError
+from spectrace.errors import UsageError
 from spectrace.evaluation import kernels
 from spectrace.evaluation.bootstrap import RESAMPLES, interval, resampled_weights
 from spectrace.evaluation.evaluate import PictureDetector, picture_seed
 from spectrace.evaluation.results import Estimate
+from spectrace.evaluation.versions import look_at_each
 from spectrace.images import perturbations
-from spectrace.images.decode import decode
-from spectrace.threads import in_order
+from spectrace.images.decode import Pixels
 
 FEWEST_PATCHES = 16
 """Fewer patches make no map: a rank correlation of them would be chance."""
@@ -117,11 +116,7 @@ def map_stability(
     """
     changes = [_in_place(spec) for spec in specs]
 
-    def look(row: Row) -> list[Kept] | None:
-        try:
-            pixels = decode(manifest.locate(row)).pixels
-        except ImageError:
-            return None
+    def look(row: Row, pixels: Pixels) -> list[Kept] | None:
         before = _map(detector, pixels)
         if before is None:
             return None
@@ -132,14 +127,7 @@ def map_stability(
             kept.append(compare_maps(before, after))
         return kept
 
-    rows, kept = [], []
-    with closing(in_order(look, manifest, workers)) as answers:
-        for row, answer in zip(manifest, answers, strict=True):
-            if answer is not None:
-                rows.append(row)
-                kept.append(answer)
-            if visit is not None:
-                visit()
+    rows, kept = look_at_each(manifest, look, workers=workers, visit=visit)
     return [
         MapStability(
             str(change),
@@ -162,7 +150,7 @@ def _in_place(spec: str) -> perturbations.Perturbation | perturbations.Chain:
     return change
 
 
-def _map(detector: PictureDetector, pixels: NDArray[np.uint8]) -> kernels.Floats | None:
+def _map(detector: PictureDetector, pixels: Pixels) -> kernels.Floats | None:
     evidence = detector.detect(pixels).evidence
     if evidence is None or evidence.scores.size < FEWEST_PATCHES:
         return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -87,29 +88,17 @@ def run(
     group = group or Processes(torch.device("cpu"))
     if fresh and group.first:
         _forget(folder)
-    if recipe.discriminant is not None:
-        trained = fit(
-            recipe,
-            manifest,
-            folder,
-            seed=seed,
-            workers=workers,
-            progress=progress,
-            reconstructors=reconstructors,
-            pictures=pictures,
-        )
-    else:
-        trained = train(
-            recipe,
-            manifest,
-            folder,
-            seed=seed,
-            workers=workers,
-            progress=progress,
-            group=group,
-            reconstructors=reconstructors,
-            pictures=pictures,
-        )
+    learn: Callable[..., Trained] = partial(train, group=group) if recipe.discriminant is None else fit
+    trained = learn(
+        recipe,
+        manifest,
+        folder,
+        seed=seed,
+        workers=workers,
+        progress=progress,
+        reconstructors=reconstructors,
+        pictures=pictures,
+    )
     if group.first:
         (folder / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=1) + b"\n")
         exported = _for_tiles(recipe, trained)
