@@ -35,7 +35,7 @@ from spectrace.studies.across_tables import Groups, figure, tables
 from spectrace.studies.pieces import TEST, TRAIN, VAL, WHEELS
 from spectrace.studies.registry import Context, Result, register_study
 from spectrace.studies.stand_ins import stand_ins
-from spectrace.studies.trainings import Training, train_all
+from spectrace.studies.trainings import Training, of_recipe, train_all
 
 _EVERY = 6  # the second and every sixth picture after it, of each source, choose the epoch
 _GROUP = "group"
@@ -266,13 +266,9 @@ def _recipe(settings: Settings) -> Recipe:
         representation=RepresentationRecipe(id="pixels"),
         network=NetworkRecipe(id=settings.network),
         penalties=PenaltyRecipe(l2=settings.l2),
-        tile=settings.tile,
-        batch=settings.batch,
-        steps_per_epoch=settings.steps_per_epoch,
-        epochs=settings.epochs,
         patience=settings.epochs,
-        learning_rate=settings.learning_rate,
         select="auroc",
+        **of_recipe(settings),
     )
 
 

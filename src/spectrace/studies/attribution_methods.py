@@ -27,6 +27,7 @@ from spectrace.learning.recipes import (
 from spectrace.learning.runs import MODEL, run
 from spectrace.studies.registry import Context
 from spectrace.studies.source_pictures import read_pictures, split_names
+from spectrace.studies.trainings import of_recipe
 
 NETWORKS = {"linear": "linear", "cnn": "frank-cnn"}
 """Network by method."""
@@ -114,9 +115,7 @@ class Trial:
             network=NetworkRecipe(id=NETWORKS[method]),
             penalties=PenaltyRecipe(l2=self.networks.ridge if method == "linear" else 0.0),
             tile=self.tests.shape[1],
-            batch=self.networks.batch,
-            epochs=self.networks.epochs,
-            patience=self.networks.patience,
+            **of_recipe(self.networks),
         )
         context = self.context
         folder = context.folder / f"{recipe.name}-seed{seed}-{recipe.digest(known)[:8]}"

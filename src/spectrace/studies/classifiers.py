@@ -46,6 +46,7 @@ from spectrace.studies.source_pictures import (
     split_names,
     write_pictures,
 )
+from spectrace.studies.trainings import of_recipe
 
 LABELS = {PIXELS: "pixels", LOG_DCT: "log-DCT"}
 COLOURS = {PIXELS: "#D55E00", LOG_DCT: "#0072B2"}
@@ -151,10 +152,7 @@ def recipe_of(
         network=NetworkRecipe(id=network),
         penalties=penalties or PenaltyRecipe(),
         tile=settings.size,
-        batch=settings.batch,
-        epochs=settings.epochs,
-        steps_per_epoch=settings.steps_per_epoch,
-        patience=settings.patience,
+        **of_recipe(settings),
     )
 
 

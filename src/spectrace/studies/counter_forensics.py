@@ -35,6 +35,7 @@ from spectrace.studies.encoding import encode_picture
 from spectrace.studies.pieces import TEST, photographs_of, real_pictures, trained_generator
 from spectrace.studies.registry import Context, Result, register_study
 from spectrace.studies.source_pictures import PHOTOGRAPH, Counts, read_pictures, split_names
+from spectrace.studies.trainings import of_recipe
 
 KINDS = {"patch": "pixels", "frequency": "log-dct"}
 """Kinds of detectors, and what each sees."""
@@ -154,12 +155,9 @@ def _recipe(settings: Settings, kind: str) -> Recipe:
         representation=RepresentationRecipe(id=KINDS[kind]),
         network=NetworkRecipe(id=getattr(settings, kind)),
         tile=settings.generator.size,
-        batch=settings.batch,
-        learning_rate=settings.learning_rate,
         schedule="cosine",
-        steps_per_epoch=settings.steps_per_epoch,
-        epochs=settings.epochs,
         patience=settings.epochs,
+        **of_recipe(settings),
     )
 
 

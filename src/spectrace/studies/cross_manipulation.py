@@ -35,7 +35,7 @@ from spectrace.studies.pieces import (
     real_pictures,
 )
 from spectrace.studies.registry import Context, Result, register_study
-from spectrace.studies.trainings import Training, train_all
+from spectrace.studies.trainings import Training, of_recipe, train_all
 
 STRONGEST = 0.1
 """Share of a picture's patches whose mean logit is the second way of pooling."""
@@ -147,13 +147,9 @@ def _recipe(settings: Settings, name: str) -> Recipe:
         ),
         representation=RepresentationRecipe(id="pixels"),
         network=NetworkRecipe(id=settings.network),
-        tile=settings.tile,
-        batch=settings.batch,
-        learning_rate=settings.learning_rate,
         schedule="cosine",
-        steps_per_epoch=settings.steps_per_epoch,
-        epochs=settings.epochs,
         patience=settings.epochs,
+        **of_recipe(settings),
     )
 
 

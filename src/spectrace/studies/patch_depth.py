@@ -35,7 +35,7 @@ from spectrace.studies.pieces import (
 )
 from spectrace.studies.registry import Context, Result, register_study
 from spectrace.studies.resampling import bounds, drawn_pieces, precisions
-from spectrace.studies.trainings import Training, train_all
+from spectrace.studies.trainings import Training, of_recipe, train_all
 
 _RESAMPLES = 500
 
@@ -149,12 +149,8 @@ def _recipe(settings: Settings, network: str) -> Recipe:
         ),
         representation=RepresentationRecipe(id="pixels"),
         network=NetworkRecipe(id=network),
-        tile=settings.tile,
-        batch=settings.batch,
-        steps_per_epoch=settings.steps_per_epoch,
-        epochs=settings.epochs,
-        patience=settings.patience,
         select="accuracy",
+        **of_recipe(settings),
     )
 
 

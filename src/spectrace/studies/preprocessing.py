@@ -53,7 +53,7 @@ from spectrace.studies.preprocessing_parts import (
 )
 from spectrace.studies.preprocessing_tables import Said, Tests
 from spectrace.studies.registry import Context, Result, register_study
-from spectrace.studies.trainings import Training, train_all
+from spectrace.studies.trainings import Training, of_recipe, train_all
 
 DETECTORS = {
     "ridge": ("log-dct", "linear", 0.01),
@@ -295,11 +295,7 @@ def _recipe(settings: Settings, detector: str) -> Recipe:
         representation=RepresentationRecipe(id=representation),
         network=NetworkRecipe(id=network),
         penalties=PenaltyRecipe(l2=penalty),
-        tile=settings.tile,
-        batch=settings.batch,
-        steps_per_epoch=settings.steps_per_epoch,
-        epochs=settings.epochs,
-        patience=settings.patience,
+        **of_recipe(settings),
     )
 
 

@@ -20,7 +20,7 @@ from spectrace.learning.recipes import DataRecipe, NetworkRecipe, Recipe, Repres
 from spectrace.studies.pieces import WHEELS
 from spectrace.studies.registry import Context, Result, register_study
 from spectrace.studies.stand_ins import stand_ins
-from spectrace.studies.trainings import Training, train_all
+from spectrace.studies.trainings import Training, of_recipe, train_all
 
 _TITLES = {
     "generated": "patches of generated faces that speak for generated",
@@ -187,13 +187,9 @@ def _recipe(settings: Settings) -> Recipe:
         ),
         representation=RepresentationRecipe(id="pixels"),
         network=NetworkRecipe(id=settings.network),
-        tile=settings.tile,
-        batch=settings.batch,
-        steps_per_epoch=settings.steps_per_epoch,
-        epochs=settings.epochs,
         patience=settings.epochs,
-        learning_rate=settings.learning_rate,
         select="auroc",
+        **of_recipe(settings),
     )
 
 

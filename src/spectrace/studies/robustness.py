@@ -29,7 +29,7 @@ from spectrace.studies.robustness_tables import (
     curves,
 )
 from spectrace.studies.stand_ins import stand_ins
-from spectrace.studies.trainings import Training, train_all
+from spectrace.studies.trainings import Training, of_recipe, train_all
 
 KINDS = (CLEAN, AUGMENTED)
 
@@ -181,14 +181,10 @@ def _recipe(settings: Settings, how: Trained, kind: str) -> Recipe:
         ),
         representation=RepresentationRecipe(id="pixels"),
         network=NetworkRecipe(id=how.network),
-        tile=how.tile,
-        batch=how.batch,
-        steps_per_epoch=how.steps_per_epoch,
-        epochs=how.epochs,
         patience=how.epochs,
-        learning_rate=how.learning_rate,
         schedule="cosine",
         select="auroc",
+        **of_recipe(how),
     )
 
 

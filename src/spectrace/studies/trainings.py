@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import torch
@@ -36,6 +36,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 _PICTURES = Pictures(2**30)  # trainings of one study mostly see the same ones
+_OF_RECIPE = ("tile", "batch", "learning_rate", "steps_per_epoch", "epochs", "patience")
 _LOCK = "lock"
 _WAIT = 0.5  # seconds, while others have all that is left
 
@@ -52,6 +53,17 @@ class Training(NamedTuple):
     recipe: Recipe
     manifest: Manifest
     seed: int
+
+
+def of_recipe(settings: object) -> dict[str, Any]:
+    """What a study's settings say of its trainings: the fields that a recipe has by the same names.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> of_recipe(SimpleNamespace(photographs=500, batch=32, epochs=4))
+        {'batch': 32, 'epochs': 4}
+    """
+    return {name: getattr(settings, name) for name in _OF_RECIPE if hasattr(settings, name)}
 
 
 def train_all(trainings: Sequence[Training], context: Context) -> list[Path]:
