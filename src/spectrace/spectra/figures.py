@@ -49,7 +49,7 @@ def mean_spectrum_figure(fingerprint: Fingerprint, title: str, peaks: Sequence[P
         A figure: one row a channel; ln mean |DCT|, ln std |DCT|, FFT power in dB.
     """
     channels = CHANNELS[fingerprint.colour]
-    figure = _figure(3 * 4.3, 3.5 * len(channels) + 0.7, "compressed")
+    figure = blank_figure(3 * 4.3, 3.5 * len(channels) + 0.7, "compressed")
     axes = figure.subplots(len(channels), 3, squeeze=False)
     for row, channel in enumerate(channels):
         panels = (
@@ -59,9 +59,9 @@ def mean_spectrum_figure(fingerprint: Fingerprint, title: str, peaks: Sequence[P
         )
         for axis, (values, name, unit, extent) in zip(axes[row], panels, strict=True):
             low, high = _limits(values)
-            _image(figure, axis, values, extent, unit, cmap="viridis", vmin=low, vmax=high)
+            draw_spectrum(figure, axis, values, extent, unit, cmap="viridis", vmin=low, vmax=high)
             axis.set_title(_panel_title(name, channel))
-        _mark(axes[row, 2], peaks)
+        draw_peaks(axes[row, 2], peaks)
         if peaks:
             periods = " and ".join(sorted({f"{peak.period:g}" for peak in peaks}))
             axes[row, 2].set_title(_panel_title(f"mean FFT power, rings: period {periods} px", channel))
@@ -86,7 +86,7 @@ def comparison_figure(
     from matplotlib.colors import LogNorm, Normalize  # noqa: PLC0415  (start-up stays light)
 
     channels = CHANNELS[fingerprint.colour]
-    figure = _figure(3 * 4.3, 3.5 * len(channels) + 0.7, "compressed")
+    figure = blank_figure(3 * 4.3, 3.5 * len(channels) + 0.7, "compressed")
     axes = figure.subplots(len(channels), 3, squeeze=False)
     views: tuple[tuple[Callable[..., NDArray[Any]], str, str, str], ...] = (
         (difference, "difference", "Δ ln mean |DCT|", "RdBu_r"),
@@ -103,7 +103,7 @@ def comparison_figure(
                 "absolute difference": Normalize(0, reach),
                 "ratio": LogNorm(np.exp(-reach), np.exp(reach)),
             }[name]
-            _image(figure, axis, values, _DCT_EXTENT, unit, cmap=cmap, norm=norm)
+            draw_spectrum(figure, axis, values, _DCT_EXTENT, unit, cmap=cmap, norm=norm)
             axis.set_title(_panel_title(name, channel))
     names = f"{_legend(title, fingerprint)} against {_legend(reference_title, reference)}"
     figure.suptitle(f"{names}, {_crops(fingerprint)}")
@@ -120,7 +120,7 @@ def radial_figure(fingerprints: Mapping[str, Fingerprint]) -> Figure:
         A figure: mean over the pictures (and channels) of the radial profile in dB, with a band of one
         standard deviation over the pictures.
     """
-    figure = _figure(7.6, 4.8, "constrained")
+    figure = blank_figure(7.6, 4.8)
     axis = figure.subplots()
     for index, (name, fingerprint) in enumerate(fingerprints.items()):
         mean, std = radial_summary(fingerprint)
@@ -144,7 +144,7 @@ def diagonal_figure(fingerprints: Mapping[str, Fingerprint]) -> Figure:
     Returns:
         A figure: one line a set, channels averaged.
     """
-    figure = _figure(7.6, 4.8, "constrained")
+    figure = blank_figure(7.6, 4.8)
     axis = figure.subplots()
     lines = []
     for index, (name, fingerprint) in enumerate(fingerprints.items()):
@@ -193,35 +193,41 @@ def save_figure(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=_DPI, metadata=metadata)
 
 
-def _figure(width: float, height: float, layout: Literal["constrained", "compressed"]) -> Figure:
+def blank_figure(
+    width: float, height: float, layout: Literal["constrained", "compressed"] = "constrained"
+) -> Figure:
+    """An empty figure, its sides in inches."""
     from matplotlib.figure import Figure  # noqa: PLC0415  (start-up stays light)
 
     return Figure(figsize=(width, height), layout=layout)
 
 
-def _image(
+def draw_spectrum(
     figure: Figure,
     axis: Axes,
     values: NDArray[Any],
     extent: tuple[float, float, float, float],
     unit: str,
+    *,
+    shrink: float = 0.8,
     **style: Any,
 ) -> None:
+    """Values ``[H, W]`` over both frequencies, ``extent`` in cycles per pixel, with a colour bar."""
     shown = axis.imshow(values, extent=extent, interpolation="nearest", **style)
     at_zero = shown.norm.vmin == 0  # absolute values end there
-    bar = figure.colorbar(shown, ax=axis, shrink=0.8, pad=0.02, extend="max" if at_zero else "both")
+    bar = figure.colorbar(shown, ax=axis, shrink=shrink, pad=0.02, extend="max" if at_zero else "both")
     bar.set_label(unit)
     axis.set_xlabel("horizontal frequency (cycles/px)")
     axis.set_ylabel("vertical frequency (cycles/px)")
 
 
-def _mark(axis: Axes, peaks: Sequence[Peak]) -> None:
+def draw_peaks(axis: Axes, peaks: Sequence[Peak], colour: str | None = None) -> None:
     """A ring around each peak and its mirror image; both borders where it lies on the border."""
     for peak in peaks:
         fy, fx = peak.frequency
-        colour = "white" if peak.kind == "upsampling" else "0.75"
+        edge = colour or ("white" if peak.kind == "upsampling" else "0.75")
         for y, x in {(fy, fx), (-fy, -fx)}:
-            axis.plot(x, y, "o", ms=11, mfc="none", mec=colour, mew=1.4, clip_on=False)
+            axis.plot(x, y, "o", ms=11, mfc="none", mec=edge, mew=1.4, clip_on=False)
 
 
 def _limits(values: NDArray[Any]) -> tuple[float, float]:

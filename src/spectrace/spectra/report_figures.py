@@ -8,17 +8,17 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrace.spectra.coarse import TAIL
-from spectrace.spectra.figures import radial_summary
+from spectrace.spectra.figures import blank_figure, draw_peaks, draw_spectrum, radial_summary
 from spectrace.spectra.fingerprint_report import FingerprintReport
 from spectrace.spectra.fingerprints import Fingerprint
 from spectrace.spectra.known import KnownFingerprint
-from spectrace.spectra.peaks import Peak
 from spectrace.spectra.profiles import diagonal_profile
 from spectrace.spectra.upsampling import predicted_ratio
 
@@ -49,6 +49,7 @@ _KERNELS = ("zero-insertion", "nearest", "bilinear", "binomial")
 _DASHES = ((0, (1, 1)), (0, (4, 1.5)), (0, (6, 1.5, 1, 1.5)), (0, (2, 1.5)))
 _EXTENT = (-0.5, 0.5, 0.5, -0.5)
 _QUADRANT = (-1 / 64, 33 / 64, 33 / 64, -1 / 64)
+_image = partial(draw_spectrum, shrink=0.85)
 
 
 def power_figure(fingerprint: Fingerprint, title: str, theme: Theme) -> Figure:
@@ -82,7 +83,7 @@ def power_difference_figure(
     difference = means[0] - means[1] - report.level_db
     reach = _reach(difference)
     _image(figure, axis, difference, _EXTENT, "difference (dB)", vmin=-reach, vmax=reach, cmap="RdBu_r")
-    _mark(axis, report.peaks)
+    draw_peaks(axis, report.peaks, "black")
     rings = ", rings: peaks" if report.peaks else ""
     return _dressed(figure, [axis], f"samples less photographs{rings}", theme)
 
@@ -98,7 +99,7 @@ def radial_report_figure(
         report: of both.
         theme: colours.
     """
-    figure = _figure(7.4, 6.2)
+    figure = blank_figure(7.4, 6.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     for one, name, colour, style in (
         (samples, report.samples, theme.samples, "-"),
@@ -135,7 +136,7 @@ def diagonal_report_figure(
         report: of both.
         theme: colours.
     """
-    figure = _figure(7.4, 4.6)
+    figure = blank_figure(7.4, 4.6)
     axis = figure.subplots()
     lines = [diagonal_profile(one.log_dct.mean)[1].mean(axis=0)[1:] for one in (samples, photographs)]
     size = samples.size
@@ -162,7 +163,7 @@ def known_figure(report: FingerprintReport, nearest: KnownFingerprint, theme: Th
         nearest: the known fingerprint.
         theme: colours.
     """
-    figure = _figure(7.4, 3.9)
+    figure = blank_figure(7.4, 3.9)
     axes = figure.subplots(1, 2)
     reach = max(_reach(np.array(report.difference_db)), _reach(nearest.grid))
     for axis, grid, title in (
@@ -190,41 +191,13 @@ def report_figures(
     yield "known", known_figure(report, nearest, theme)
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure  # noqa: PLC0415  (start-up stays light)
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def _square() -> tuple[Figure, Axes]:
-    figure = _figure(4.4, 4.0)
+    figure = blank_figure(4.4, 4.0)
     return figure, figure.subplots()
 
 
 def _reach(difference: NDArray[Any]) -> float:
     return max(float(np.percentile(np.abs(difference), 98)), 1.0)
-
-
-def _image(
-    figure: Figure,
-    axis: Axes,
-    values: NDArray[Any],
-    extent: tuple[float, float, float, float],
-    unit: str,
-    **style: Any,
-) -> None:
-    shown = axis.imshow(values, extent=extent, interpolation="nearest", **style)
-    bar = figure.colorbar(shown, ax=axis, shrink=0.85, pad=0.02, extend="both")
-    bar.set_label(unit)
-    axis.set_xlabel("horizontal frequency (cycles/px)")
-    axis.set_ylabel("vertical frequency (cycles/px)")
-
-
-def _mark(axis: Axes, peaks: list[Peak]) -> None:
-    for peak in peaks:
-        fy, fx = peak.frequency
-        for y, x in {(fy, fx), (-fy, -fx)}:
-            axis.plot(x, y, "o", ms=11, mfc="none", mec="black", mew=1.4, clip_on=False)
 
 
 def _dressed(figure: Figure, axes: list[Axes], title: str, theme: Theme) -> Figure:
