@@ -14,7 +14,7 @@ from scipy.ndimage import binary_dilation
 from skimage.transform import SimilarityTransform, warp
 
 from spectrace.corpora.alignment import resample, similarity
-from spectrace.corpora.faces import canonical, crop_face, crop_faces, read_landmarks
+from spectrace.corpora.faces import canonical, crop_faces, read_landmarks
 from spectrace.corpora.manifest import Manifest, Row
 from spectrace.corpora.masks import read_mask
 from spectrace.errors import ManifestError, UsageError
@@ -99,8 +99,8 @@ def test_landmarks_come_to_lie_where_they_should(tmp_path: Path) -> None:
     points = np.array([[150.0, 120], [222, 128], [180, 160], [150, 195], [205, 200]])
     for x, y in points.astype(int):
         frame[y - 2 : y + 3, x - 2 : x + 3] = 255
-    crop = crop_face(frame, points, 128)
     matrix = similarity(points, canonical(128))
+    crop = resample(frame, matrix, 128)
     for x, y in points @ matrix[:, :2].T + matrix[:, 2]:
         assert crop[round(y), round(x)].min() > 150
     assert (crop.shape, crop.dtype) == ((128, 128, 3), np.uint8)

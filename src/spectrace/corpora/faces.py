@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
 from spectrace.corpora.alignment import resample, similarity
@@ -75,26 +75,6 @@ def read_landmarks(path: str | os.PathLike[str]) -> dict[str, Points]:
             f"{path}: {bad[0]} has {len(found[bad[0]])} points: wanted {', '.join(LANDMARKS)}"
         )
     return {name: np.array(points, np.float64) for name, points in found.items()}
-
-
-def crop_face(
-    pixels: NDArray[np.uint8], landmarks: ArrayLike, size: int, margin: float = MARGIN
-) -> NDArray[np.uint8]:
-    """Cut one aligned face.
-
-    Args:
-        pixels: uint8 [H, W, 3].
-        landmarks: [5, 2], x and y in pixels.
-        size: side of the crop in pixels.
-        margin: see :func:`canonical`.
-
-    Returns:
-        uint8 [size, size, 3]; black beyond the picture's borders.
-
-    Raises:
-        UsageError: landmarks that all coincide, or a bad size or margin.
-    """
-    return resample(pixels, similarity(landmarks, canonical(size, margin)), size)
 
 
 def crop_faces(
