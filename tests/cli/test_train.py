@@ -188,29 +188,28 @@ def test_missing_packages_are_named_before_any_work(recipe, monkeypatch, capsys)
     assert "onnxscript, which is not installed: pip install 'spectrace[train]'" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-def test_ctrl_c_ends_all_processes_without_a_traceback(recipe, tmp_path):
-    recipe.write_text(
-        RECIPE.format(epochs="100_000\npatience = 100_000").replace('id = "linear"', 'id = "frank-cnn"')
-    )
-    command = [
-        sys.executable,
-        "-m",
-        "spectrace",
-        "train",
-        recipe,
-        "--out",
-        tmp_path / "run",
-        "--workers",
-        "2",
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+def command_for(recipe, workers):
+    out = recipe.parent / "run"
+    return [sys.executable, "-m", "spectrace", "train", recipe, "--out", out, "--workers", str(workers)]
+
+
+def wait_for_epochs(count, log, process):
     deadline = time.monotonic() + 90
-    log = tmp_path / "run" / "log.jsonl"
-    while not (log.is_file() and log.read_text()):
+    while not (log.is_file() and log.read_text().count("\n") >= count):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_all_processes_without_a_traceback(recipe):
+    recipe.write_text(
+        RECIPE.format(epochs="100_000\npatience = 100_000").replace('id = "linear"', 'id = "frank-cnn"')
+    )
+    process = subprocess.Popen(
+        command_for(recipe, workers=2), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for_epochs(1, recipe.parent / "run" / "log.jsonl", process)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=90)
     assert process.returncode == 130, errors
@@ -219,27 +218,13 @@ def test_ctrl_c_ends_all_processes_without_a_traceback(recipe, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_process_goes_on(recipe, tmp_path):
+def test_a_killed_process_goes_on(recipe):
     recipe.write_text(RECIPE.format(epochs=400).replace("[data]", "[data]\ncache_mib = 0", 1))
-    command = [
-        sys.executable,
-        "-m",
-        "spectrace",
-        "train",
-        recipe,
-        "--out",
-        tmp_path / "run",
-        "--workers",
-        "1",
-    ]
+    command = command_for(recipe, workers=1)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    log = tmp_path / "run" / "log.jsonl"
+    log = recipe.parent / "run" / "log.jsonl"
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 90
-    while not (log.is_file() and log.read_text().count("\n") >= 3):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for_epochs(3, log, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = log.read_text().count("\n")
