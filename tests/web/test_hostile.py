@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 POSTS = ("/v1/detect", "/v1/evidence", "/v1/heatmap", "/v1/spectrum", "/v1/report")
-QUICK = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def refused(answer, status, code):
