@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from spectrace.detectors.detection import Detection
 from spectrace.errors import SpectraceError, UsageError
 from spectrace.scan.folder import ScanFolder, Settings
+from spectrace.scan.summary import BINS, summarise
 
 
 @pytest.fixture
@@ -43,6 +45,15 @@ def test_parts_are_those_that_were_written(folder):
         folder.write_part(chunk, rows("a.jpg", "b.jpg"))
     assert folder.parts() == [2, 11]
     assert [row["path"] for row in folder.read_part(11, ["path"])] == ["a.jpg", "b.jpg"]
+
+
+def test_scores_that_are_no_numbers_are_counted_nowhere(folder):
+    scores = {"a": 40.0, "b": math.nan, "c": math.inf, "d": -math.inf, "e": 0.1, "f": -40.0}
+    folder.write_part(0, [row | {"score": scores[row["path"]], "verdict": "camera"} for row in rows(*scores)])
+    summary = summarise(folder)
+    assert (summary.pictures, summary.verdicts["camera"], summary.scored) == (6, 6, 3)
+    assert [one.path for one in summary.strongest] == ["a", "e", "f"]
+    assert (summary.bins[0], summary.bins[BINS // 2], summary.bins[-1]) == (1, 1, 1)
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_part(folder, settings, monkeypatch):

@@ -232,7 +232,7 @@ def test_tables_of_paths(tmp_path, kind):
         Item("s3://bucket/c.jpg"),
         Item(f"{tmp_path}/new\nline.jpg"),
     ]
-    assert problems == [f"{table}: 2 rows have nothing in the column path: they are left out"]
+    assert problems == [f"{table}: left out, for nothing in the column path: 2 of its rows"]
     with pytest.raises(ManifestError, match=r"no column picture \(it has .*--column"):
         listed(table, column="picture")
 

@@ -30,7 +30,7 @@ def heard():
 
 
 @pytest.mark.usefixtures("heard")
-def test_ctrl_c_while_a_worker_starts_is_not_lost(toy_model, monkeypatch):
+def test_ctrl_c_while_a_worker_starts_is_not_lost(toy_model, monkeypatch, capfd):
     start = BaseProcess.start
 
     def interrupted(process):
@@ -43,6 +43,7 @@ def test_ctrl_c_while_a_worker_starts_is_not_lost(toy_model, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         local.run(Scoring(model=str(toy_model())), "toy@1", chunks, print, workers=1)
     assert multiprocessing.active_children() == []
+    assert capfd.readouterr().err == ""
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

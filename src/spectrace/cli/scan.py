@@ -102,7 +102,8 @@ def command(
                 on_note=say,
             )
     except KeyboardInterrupt:
-        click.echo(f"interrupted: what is done is kept in {out}, the same command goes on", err=True)
+        kept = printable(str(out))
+        click.echo(f"interrupted: what is done is kept in {kept}, the same command goes on", err=True)
         return _INTERRUPTED
     click.echo(_closing(summary, out))
     if exit_zero:
@@ -119,8 +120,8 @@ def _closing(summary: Summary, out: Path) -> str:
     if summary.duplicates:
         counts.append(f"{summary.duplicates:,} of them duplicates")
     return (
-        f"{summary.pictures:,} pictures: {', '.join(counts)}\n"
-        f"rows: {out / 'rows'}\nsummary: {out / 'summary.html'}"
+        f"{summary.pictures:,} picture{'' if summary.pictures == 1 else 's'}: {', '.join(counts)}\n"
+        f"rows: {printable(str(out / 'rows'))}\nsummary: {printable(str(out / 'summary.html'))}"
     )
 
 
@@ -151,14 +152,10 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
 
         def step(progress: Progress) -> None:
+            total = progress.listed or None
             # The bar begins at what earlier runs did: only what is done now has a rate.
             if not bars.task_ids:
-                bars.add_task("", total=None, completed=progress.done, complete=False)
-            bars.update(
-                bars.task_ids[0],
-                total=progress.listed or None,
-                completed=progress.done,
-                complete=progress.complete,
-            )
+                bars.add_task("", total=total, completed=progress.done, complete=progress.complete)
+            bars.update(bars.task_ids[0], total=total, completed=progress.done, complete=progress.complete)
 
         yield step

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from spectrace.errors import MissingDependencyError, SpectraceError
+from spectrace.errors import MissingDependencyError, ModelError, SpectraceError
 from spectrace.images.reading import one_line
 from spectrace.scan.chunks import Chunk
 from spectrace.scan.digests import Digests
@@ -49,6 +49,7 @@ def run(
 
     Raises:
         MissingDependencyError: Ray is not installed.
+        ModelError: the cluster has no GPU to use.
         SpectraceError: the job failed; what was delivered stays.
     """
     try:
@@ -66,6 +67,7 @@ def run(
     try:
         if ours:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing calls home
+            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what matters comes as an exception
             ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # of many kinds, bare ones among them
         raise SpectraceError(
@@ -73,8 +75,10 @@ def run(
             "--engine local"
         ) from error
     try:
-        unit = "GPU" if scoring.gpu else "CPU"
-        most = workers or max(int(ray.cluster_resources().get(unit, 0)), 1)
+        there = ray.cluster_resources()
+        if scoring.gpu and not there.get("GPU"):  # Ray would wait for one without end
+            raise ModelError("the cluster has no GPU: start a worker that has one, or leave --gpu out")
+        most = workers or max(int(there.get("GPU" if scoring.gpu else "CPU", 0)), 1)
         # On this machine, where the files are.
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +21,7 @@ from spectrace.detectors.schema import flat, schema
 from spectrace.errors import SpectraceError, UsageError
 from spectrace.images.reading import one_line
 from spectrace.optional import load_pyarrow
+from spectrace.scan.chunks import Listing
 from spectrace.scan.scoring import DUPLICATE_OF, Row
 
 _VERSION = 1
@@ -81,7 +83,6 @@ class ScanFolder:
 
     Attributes:
         settings: those that the folder was begun with.
-        begun: whether there was a scan in it already.
     """
 
     def __init__(self, path: Path, settings: Settings) -> None:
@@ -91,8 +92,8 @@ class ScanFolder:
         self.rows.mkdir(parents=True, exist_ok=True)
         self._lock = self._locked()
         try:
-            self.begun = (path / _SETTINGS).exists()
-            self.settings = self._same(settings) if self.begun else self._write(settings)
+            begun = (path / _SETTINGS).exists() and self._holds_something()
+            self.settings = self._same(settings) if begun else self._write(settings)
         except BaseException:
             self.close()
             raise
@@ -152,6 +153,11 @@ class ScanFolder:
 
     def _part(self, chunk: int) -> Path:
         return self.rows / f"{_PART}{chunk:08d}.parquet"
+
+    def _holds_something(self) -> bool:
+        """Whether any item was listed; if none was, a first command that was wrong may be put right."""
+        with closing(Listing(self.listing)) as listing:
+            return listing.items > 0 or bool(self.parts())
 
     def _write(self, settings: Settings) -> Settings:
         text = msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n"

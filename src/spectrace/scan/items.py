@@ -18,7 +18,7 @@ from spectrace.threads import in_order
 WHOLE = -1
 _READERS = 4
 _ROWS_AT_ONCE = 16
-_BUFFER = 2**20  # without one, pyarrow reads a column of a whole row group at once
+_BUFFER = 2**20  # by default pyarrow reads a column of a whole row group at once
 # ftp://user:password@host; but host:port/a@b is none, and in github://owner:name@branch nothing is secret.
 _PASSWORD = re.compile(r"(?<!github)://[^/@:]*:(?!\d*/)[^@]*@")
 
@@ -113,7 +113,7 @@ def parquet_file(file: BinaryIO, path: str) -> Any:
     """
     pyarrow, parquet = load_pyarrow()
     try:
-        return parquet.ParquetFile(file, buffer_size=_BUFFER)
+        return parquet.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER)
     except (pyarrow.ArrowException, OSError) as error:
         raise ManifestError(f"{path} is not a Parquet file ({one_line(error)}): give another") from error
 

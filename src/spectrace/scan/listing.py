@@ -162,7 +162,7 @@ def _table(path: str, column: str | None, on_problem: Problem) -> Iterator[Item]
     except Exception as error:  # a damaged file raises errors of many kinds; so does a file system
         raise ManifestError(f"{path} cannot be read ({one_line(error)}): give another table") from error
     if without:
-        on_problem(f"{path}: {without:,} rows have nothing in the column {wanted}: they are left out")
+        on_problem(f"{path}: left out, for nothing in the column {wanted}: {without:,} of its rows")
 
 
 def _csv(path: str, column: str) -> Iterator[Item | None]:

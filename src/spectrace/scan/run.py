@@ -168,7 +168,7 @@ class _Job:
                 f"{folder.rows} holds results that {folder.listing.name} does not know: put the listing back "
                 "that was there, or name another --out"
             )
-        self.was_complete = self._listing.complete
+        self.was_complete = self._listing.complete and self._listing.items > 0
         done = sum(size for chunk, size in self._listing.sizes() if chunk in self._parts)
         self._progress = Progress(done, self._listing.items, complete=False)
 
