@@ -327,8 +327,16 @@ def test_a_server_with_a_token_asks_for_it(serve, visit, pictures):
     assert page.get_by_role("status").inner_text() == "bright.png: generated"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844), (320, 568)])
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"),
+    [
+        (1280, 900, "light"),
+        (1280, 900, "dark"),
+        (390, 844, "light"),
+        (390, 844, "dark"),
+        (320, 568, "light"),
+    ],
+)
 def test_it_fits_and_can_be_read(client, visit, photograph_paths, pictures, width, height, scheme):
     page = visit(client, width, height, color_scheme=scheme)
     pick(page, photograph_paths["chelsea"], photograph_paths["flower"], pictures["broken"])
