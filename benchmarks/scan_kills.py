@@ -54,15 +54,19 @@ def main() -> None:
             outs = [Path(scratch) / engine]
             begun = time.perf_counter()
             kills: list[dict] = []
+            ended: list[int] = []
             while len(kills) < arguments.kills:
                 # Some work is left when the last one comes, so that all of them meet a scan at work.
                 usual = start_up + 0.7 * undisturbed / arguments.kills
                 victim = VICTIMS[len(kills) % len(VICTIMS)]
                 moment = chance.uniform(0.0, 2.0) * usual
-                kill = killed(started(folder, outs[-1], engine, workers), outs[-1], moment, victim)
-                if (
-                    kill is None
-                ):  # it was quicker than it usually is: the kills that are left need another one
+                process = started(folder, outs[-1], engine, workers)
+                kill = killed(process, outs[-1], moment, victim)
+                if kill is None and process.returncode:  # it ended by itself, but not well
+                    ended.append(process.returncode)
+                    print(engine, "ended with exit code", process.returncode, flush=True)
+                    continue
+                if kill is None:  # it was quicker than usual: the kills that are left need another one
                     outs.append(Path(scratch) / f"{engine}-{len(outs)}")
                     continue
                 kills.append(kill)
@@ -75,6 +79,7 @@ def main() -> None:
                 "seconds": round(time.perf_counter() - begun, 1),
                 "start_up_seconds": round(start_up, 1),
                 "kills": kills,
+                "ended_by_themselves": ended,
                 "scans": len(outs),
                 **found,
             }

@@ -223,6 +223,14 @@ def test_pixel_limit(spectrace, model, folder):
     assert "pixels" in json.loads(result.out)["error"]
 
 
+@pytest.mark.parametrize("verb", ["detect", "scan", "serve"])
+@pytest.mark.parametrize("number", ["nan", "inf", "0", "-1"])
+def test_numbers_that_no_limit_can_be(spectrace, verb, number):
+    result = spectrace(verb, "--max-megapixels", number)
+    assert result.code == 2
+    assert "Invalid value for '--max-megapixels'" in result.err
+
+
 def run_command(*arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", "spectrace", *map(str, arguments)], capture_output=True, check=False, **options

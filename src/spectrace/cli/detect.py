@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from spectrace.cli.numbers import POSITIVE
 from spectrace.cli.progress import progress
 from spectrace.cli.rows import RowWriter, format_of, open_writer, printable
 from spectrace.errors import UsageError
@@ -60,11 +61,9 @@ _INTERRUPTED = 130
 @click.option("--tiles", type=click.IntRange(min=1), help="Score at most this many tiles a picture.")
 @click.option("--dense", is_flag=True, help="Score every tile of every picture.")
 @click.option("--workers", type=click.IntRange(min=1), help="Pictures at a time [one a processor].")
-@click.option(
-    "--max-megapixels", type=click.FloatRange(min=0, min_open=True), help="Refuse larger pictures [120]."
-)
+@click.option("--max-megapixels", type=POSITIVE, help="Refuse larger pictures [120].")
 @click.option("--frames", type=click.IntRange(min=1), help="Frames of a video to look at [16].")
-@click.option("--every", type=click.FloatRange(min=0, min_open=True), help="One frame every so many seconds.")
+@click.option("--every", type=POSITIVE, help="One frame every so many seconds.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
 def command(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spectrace.cli.numbers import POSITIVE
 from spectrace.cli.rows import printable
 
 if TYPE_CHECKING:
@@ -40,9 +41,7 @@ _INTERRUPTED = 130
 @click.option("--gpu", is_flag=True, help="Run the network on CUDA devices (needs onnxruntime-gpu).")
 @click.option("--tiles", type=click.IntRange(min=1), help="Score at most this many tiles a picture.")
 @click.option("--dense", is_flag=True, help="Score every tile of every picture.")
-@click.option(
-    "--max-megapixels", type=click.FloatRange(min=0, min_open=True), help="Refuse larger pictures [120]."
-)
+@click.option("--max-megapixels", type=POSITIVE, help="Refuse larger pictures [120].")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings.")
 def command(

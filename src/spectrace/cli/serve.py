@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from spectrace.cli.numbers import POSITIVE
 from spectrace.errors import MissingDependencyError
 
 _MEBIBYTE = 2**20
@@ -32,9 +33,7 @@ _PACKAGES = {
 @click.option("--max-mebibytes", type=click.IntRange(min=1), default=32, help="Of a picture file.")
 @click.option("--max-request-mebibytes", type=click.IntRange(min=1), default=64, help="Of a request.")
 @click.option("--max-held-mebibytes", type=click.IntRange(min=1), default=512, help="Of requests in memory.")
-@click.option(
-    "--max-megapixels", type=click.FloatRange(min=0, min_open=True), default=50.0, help="Of a picture."
-)
+@click.option("--max-megapixels", type=POSITIVE, default=50.0, help="Of a picture.")
 @click.option("--max-files", type=click.IntRange(min=1), default=16, help="Pictures in a request.")
 @click.option("--max-requests", type=click.IntRange(min=1), default=256, help="Open at a time.")
 @click.option(
@@ -43,19 +42,19 @@ _PACKAGES = {
 @click.option("--max-waiting", type=click.IntRange(min=0), default=64, help="Requests that may wait.")
 @click.option(
     "--receive-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     default=30.0,
     help="For a request to arrive, and for its answer to be taken.",
 )
 @click.option(
     "--wait-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     default=60.0,
     help="For a request's turn to come.",
 )
 @click.option(
     "--work-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     default=60.0,
     help="For the work on it from then on.",
 )
