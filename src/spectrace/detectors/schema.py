@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
 from spectrace.detectors.detection import Detection
+from spectrace.images.reading import escaped
 from spectrace.optional import load_pyarrow
 
 
@@ -42,7 +43,7 @@ def _cell(value: Any) -> Any:
     if isinstance(value, dict):
         return json.dumps(value) if value else None
     text = "; ".join(value) if isinstance(value, list) else value
-    return text.encode("utf-8", "backslashreplace").decode() if isinstance(text, str) else text
+    return escaped(text) if isinstance(text, str) else text
 
 
 def column_types() -> dict[str, type]:

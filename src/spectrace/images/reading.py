@@ -102,6 +102,16 @@ def limited_bytes(data: bytes | bytearray | memoryview, limit: int) -> bytes:
     return bytes(data)
 
 
+def escaped(name: str) -> str:
+    r"""A name as text that any file takes: what is no UTF-8 in it is escaped.
+
+    Example:
+        >>> escaped("\udcff.jpg")
+        '\\udcff.jpg'
+    """
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def one_line(error: BaseException) -> str:
     """An error's own words, or its kind where it has none, as one short line."""
     words = " ".join(str(error).split()) or type(error).__name__

@@ -7,6 +7,7 @@ a file is cleaned, bounded and escaped.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -121,10 +122,8 @@ def _common_folder(paths: Sequence[str]) -> str:
         >>> _common_folder(["s3://bucket/a/1.jpg", "s3://bucket/a/2.jpg", "s3://bucket/b.jpg"])
         's3://bucket/'
     """
-    # What the first and the last in order share, all do.
-    first, last = min(paths, default=""), max(paths, default="")
-    same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return first[: first.rfind("/", 0, same) + 1]
+    prefix = os.path.commonprefix(paths)  # noqa: RUF071  (addresses too: it is cut at a separator below)
+    return prefix[: prefix.rfind("/") + 1]
 
 
 def _edges(number: int) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from spectrace.detectors.runtime import find_model
 from spectrace.detectors.schema import schema
 from spectrace.errors import SpectraceError, UsageError
 from spectrace.images.decode import Limits
+from spectrace.images.reading import escaped
 from spectrace.scan.chunks import Chunk, Lister, Listing
 from spectrace.scan.digests import Digests
 from spectrace.scan.folder import ScanFolder, Settings
@@ -105,8 +106,8 @@ def scan(
     # What is wrong with a model is told before any worker starts. A cluster may have GPUs that are not here.
     card = msgspec.structs.replace(scoring, gpu=gpu and engine == "local").detector().card
     wanted = Settings(
-        sources=[_text(source) for source in sources],
-        folder=None if all(map(_stands_alone, sources)) else _text(os.getcwd()),  # noqa: PTH109
+        sources=[escaped(source) for source in sources],
+        folder=None if all(map(_stands_alone, sources)) else escaped(os.getcwd()),  # noqa: PTH109
         column=column,
         once=once,
         model=card.name,
@@ -222,11 +223,6 @@ def _broken_state_told(out: Path) -> Iterator[None]:
         raise SpectraceError(
             f"state in {out} cannot be read or written ({error}): see to it, then the same command goes on"
         ) from error
-
-
-def _text(name: str) -> str:
-    """A name as text: what is no UTF-8 in it is escaped."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _stands_alone(source: str) -> bool:
